@@ -1,0 +1,102 @@
+import { z } from "zod";
+
+/** What the host sees: the body of `GET /v1/facts`. Unknown is null, never false. */
+export const linkFacts = z.object({
+  exists: z.boolean().nullable(),
+  up: z.boolean().nullable(),
+  kind: z.string().nullable(),
+  mode: z.string().nullable(),
+  mac: z.string().nullable(),
+  parent: z.string().nullable(),
+  ifindex: z.number().int().nullable(),
+  rp_filter: z.number().int().nullable(),
+  arp_ignore: z.number().int().nullable(),
+});
+
+export const parentFacts = z.object({ exists: z.boolean().nullable(), up: z.boolean().nullable(), mac: z.string().nullable() });
+
+export const portFacts = z.object({
+  name: z.string(),
+  carrier: z.boolean().nullable(),
+  hairpin: z.boolean().nullable(),
+  /** Whether the port leads out of the host (a NIC) rather than to a guest: judged by its name and device. */
+  uplink: z.boolean().nullable(),
+});
+
+export const podFacts = z.object({
+  name: z.string(),
+  node: z.string().nullable(),
+  ready: z.boolean().nullable(),
+  restarts: z.number().int().nullable(),
+  age_s: z.number().nullable(),
+});
+
+export const speakerFacts = z.object({
+  /** Whether a packet socket of protocol 0806 is open on the link's ifindex: the speaker listens on that very link. */
+  listening: z.boolean().nullable(),
+  pods: z.array(podFacts).nullable(),
+  /** Guarded Services ("namespace/name") that a ServiceL2Status of this node names. */
+  announcing: z.array(z.string()).nullable(),
+  /** Whether an announceFailed event newer than the newest ServiceL2Status exists for a guarded Service. */
+  announce_failed: z.boolean().nullable(),
+});
+
+export const advertisedFacts = z.object({
+  service: z.string(),
+  addresses: z.array(z.string()),
+  /** Whether pool, node selector and interfaces of some L2Advertisement cover this Service, node and link. */
+  covered: z.boolean(),
+  /** The interfaces that will announce; null: all of them, because an advertisement names none. */
+  interfaces: z.array(z.string()).nullable(),
+  reason: z.string().nullable(),
+});
+
+/** What the guard has done since the host process started; `revision` grows with each entry. */
+export const guardFact = z.object({
+  id: z.string(),
+  link: z.string(),
+  cause: z.enum(["link_missing", "link_down", "link_drifted"]),
+  step: z.literal("ensure-link"),
+  outcome: z.enum(["done", "failed", "stopped"]),
+  /** From the kernel's event to the link being up with its settings. */
+  ms: z.number().nullable(),
+  at: z.string(),
+  detail: z.string().nullable(),
+});
+
+export const hostFacts = z.object({
+  node: z.string().nullable(),
+  boot_id: z.string(),
+  /** Grows whenever something here changes; `GET /v1/facts?after=N&wait_ms=M` waits for the next one. */
+  revision: z.number().int(),
+  armed: z.boolean(),
+  guard: z.boolean(),
+  paused_until: z.string().nullable(),
+  link: linkFacts,
+  parent: parentFacts,
+  ports: z.array(portFacts).nullable(),
+  brnf: z.number().int().nullable(),
+  rp_filter_drops: z.number().nullable(),
+  neighbours: z.array(z.object({ address: z.string(), mac: z.string().nullable(), state: z.string() })).nullable(),
+  speaker: speakerFacts,
+  endpoints: z.array(z.object({ service: z.string(), ready: z.number().int() })).nullable(),
+  advertised: z.array(advertisedFacts).nullable(),
+  kubernetes: z.object({ reachable: z.boolean().nullable(), detail: z.string().nullable() }),
+  /** MACs that the link had before, newest first, from the host's journal. */
+  former_macs: z.array(z.string()),
+  guard_log: z.array(guardFact).max(64),
+  guard_stopped: z.boolean(),
+  /** Whether a repair is running, and the host's own ledger, enforced a second time here. */
+  in_flight: z.string().nullable(),
+  budget_left_hour: z.number().int(),
+  breaker: z.enum(["closed", "open"]),
+  journal: z.enum(["ok", "unreadable", "unwritable"]),
+});
+
+export type LinkFacts = z.infer<typeof linkFacts>;
+export type PortFacts = z.infer<typeof portFacts>;
+export type PodFacts = z.infer<typeof podFacts>;
+export type SpeakerFacts = z.infer<typeof speakerFacts>;
+export type AdvertisedFacts = z.infer<typeof advertisedFacts>;
+export type GuardFact = z.infer<typeof guardFact>;
+export type HostFacts = z.infer<typeof hostFacts>;

@@ -1,0 +1,89 @@
+import { z } from "zod";
+import { FAILURE_CODES } from "./failure.ts";
+
+/** A MAC address in lower case with colons. */
+export const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
+/** Names that hairpin gives to things on the wire: sites, vantages, targets, ids. */
+export const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+const name = z.string().regex(NAME);
+const mac = z.string().regex(MAC);
+const millis = z.number().min(0).max(86_400_000);
+const line = z.string().max(512);
+
+export const CHECK_KINDS = ["dns", "https", "oidc", "tcp", "neighbour", "link", "speaker"] as const;
+
+/** One MAC that answered a who-has, and after how long. */
+export const whoHasAnswer = z.object({ mac, ms: millis.nullable() });
+
+export const certificateFacts = z.object({
+  subject: line.nullable(),
+  issuer: line.nullable(),
+  valid_from: line.nullable(),
+  valid_to: line.nullable(),
+  days_left: z.number().nullable(),
+  names: z.array(line).max(64),
+  fingerprint: line.nullable(),
+  trusted: z.boolean(),
+});
+
+/** What a check saw besides its result. Unknown is null or absent, never false. */
+export const evidence = z.object({
+  /** The MAC in this machine's neighbour table before the question was asked. */
+  mac: mac.nullish(),
+  /** The kernel's word for the entry: REACHABLE, STALE, DELAY, PROBE, INCOMPLETE, FAILED, PERMANENT, NOARP. */
+  neighbour_state: z.string().max(16).nullish(),
+  /** Whether who-has was really asked; without the right to ask, `answers` says nothing. */
+  asked: z.boolean().nullish(),
+  answers: z.array(whoHasAnswer).max(16).nullish(),
+  on_link: z.boolean().nullish(),
+  records: z.array(line).max(64).nullish(),
+  rcode: z.string().max(32).nullish(),
+  upstream: z.boolean().nullish(),
+  status: z.number().int().nullish(),
+  protocol: z.string().max(16).nullish(),
+  certificate: certificateFacts.nullish(),
+  /** The service's own result when the certificate failed: two facts, not one. */
+  service_ok: z.boolean().nullish(),
+  errno: z.string().max(32).nullish(),
+});
+
+export const checkResult = z.object({
+  target: name,
+  check: z.enum(CHECK_KINDS),
+  /** Tells two checks of one kind apart, e.g. "dns:auth.example.lan". Unique within the target; the kind when absent. */
+  id: z.string().min(1).max(128).optional(),
+  ok: z.boolean(),
+  failure: z.enum(FAILURE_CODES).nullish(),
+  detail: line.nullish(),
+  ms: millis.nullish(),
+  tries: z.number().int().min(1).max(10).optional(),
+  phases: z.record(z.string().max(16), millis.nullable()).optional(),
+  evidence: evidence.optional(),
+});
+
+export const observation = z.object({
+  type: z.literal("hairpin.observation.v1"),
+  aud: name,
+  vantage: name,
+  /** New at each start of the vantage process; `seq` grows strictly within it. */
+  boot_id: name,
+  seq: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+  observed_at: z.iso.datetime(),
+  mono_ms: z.number().min(0),
+  /** The vantage's own path, on-link only. `ok` null: nothing to measure it by. */
+  control: z.object({
+    ok: z.boolean().nullable(),
+    gateway_ms: millis.nullish(),
+    reference_ms: millis.nullish(),
+    detail: line.nullish(),
+  }),
+  checks: z.array(checkResult).max(256),
+});
+
+export type WhoHasAnswer = z.infer<typeof whoHasAnswer>;
+export type CertificateFacts = z.infer<typeof certificateFacts>;
+export type Evidence = z.infer<typeof evidence>;
+export type CheckKind = (typeof CHECK_KINDS)[number];
+export type CheckResult = z.infer<typeof checkResult>;
+export type Observation = z.infer<typeof observation>;

@@ -1,0 +1,94 @@
+import type { Millis } from "./units.ts";
+
+/** What one vantage has to do: the body of `GET /v1/plan`. The vantage keeps the last one on disk. */
+export interface Plan {
+  readonly type: "hairpin.plan.v1";
+  readonly site: string;
+  readonly vantage: string;
+  readonly where: Where;
+  /** Cron with seconds, UTC. */
+  readonly schedule: string;
+  /** Added to each scheduled time, so that vantages do not all ask at once and one of them sees a fault sooner. */
+  readonly offset_ms: Millis;
+  readonly control: { readonly gateway: string | null; readonly reference: string | null };
+  readonly targets: readonly PlanTarget[];
+  /** On a `where: host` vantage: the links to look at. */
+  readonly links: readonly PlanLink[];
+  /** For how long observations are kept while the hub is away, as a count of observations. */
+  readonly spool_max: number;
+}
+
+/** `auto` gateway: the default route of this machine, when it is on-link. */
+export type Where = "vm" | "lan" | "routed" | "host";
+
+export interface PlanTarget {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** The MAC that ought to answer, and the parent's and other nodes' MACs where known. */
+  readonly mac: string | null;
+  readonly also: Readonly<Record<string, string>>;
+  readonly checks: readonly PlanCheck[];
+}
+
+export interface PlanLink {
+  readonly name: string;
+  readonly parent: string;
+  readonly mac: string;
+  readonly mode: string;
+}
+
+interface CheckBase {
+  /** Unique within the target, e.g. "dns:auth.example.lan". */
+  readonly id: string;
+  /** Cron of its own; the plan's when absent. */
+  readonly schedule?: string;
+}
+
+export interface DnsCheck extends CheckBase {
+  readonly kind: "dns";
+  readonly name: string;
+  readonly type: string;
+  /** The exact set of records; null: any answer. */
+  readonly expect: readonly string[] | null;
+  readonly transport: "udp" | "tcp";
+  /** Says something of the Internet behind the resolver, not of the address. */
+  readonly upstream: boolean;
+  readonly port: number;
+}
+
+export interface HttpsCheck extends CheckBase {
+  readonly kind: "https";
+  readonly host: string;
+  readonly path: string;
+  readonly port: number;
+  readonly status: readonly number[];
+  readonly ca_pem: string | null;
+  readonly cert_days_min: number;
+}
+
+export interface OidcCheck extends CheckBase {
+  readonly kind: "oidc";
+  readonly issuer: string;
+  readonly port: number;
+  readonly ca_pem: string | null;
+}
+
+export interface TcpCheck extends CheckBase {
+  readonly kind: "tcp";
+  readonly port: number;
+}
+
+export interface NeighbourCheck extends CheckBase {
+  readonly kind: "neighbour";
+}
+
+export type PlanCheck = DnsCheck | HttpsCheck | OidcCheck | TcpCheck | NeighbourCheck;
+
+/** What a join token carries: base64url of this as JSON, behind "hairpin1.". */
+export interface JoinToken {
+  readonly hub: string;
+  readonly site: string;
+  readonly vantage: string;
+  /** Standard Webhooks secret, "whsec_…". */
+  readonly key: string;
+}

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { NAME } from "./observation.ts";
+
+/** The steps of the ladder, in order. A person is the fifth. */
+export const STEPS = ["ensure-link", "announce", "restart-speaker", "recreate-link"] as const;
+export type Step = (typeof STEPS)[number];
+export const step = z.enum(STEPS);
+
+/** The body of `POST /v1/repairs`: an id, a step, an epoch, a time to live. Everything else comes from the host's own file. */
+export const repairRequest = z.strictObject({
+  id: z.string().regex(NAME),
+  step,
+  /** Fences an older hub: the host refuses a smaller epoch than the greatest it has obeyed. */
+  epoch: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  /** Time left to start, from receipt, in milliseconds. */
+  ttl_ms: z.number().int().min(1).max(60_000),
+  /** A person asked: the host's manual cap (4 an hour) applies instead of the automatic budget. */
+  manual: z.boolean().default(false),
+  /** A person with the scope asked to pass maintenance and an open breaker. */
+  override: z.boolean().default(false),
+  /** The group's link, where the host has several. */
+  link: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/).optional(),
+});
+
+export const REFUSALS = [
+  "host_not_armed",
+  "maintenance",
+  "budget",
+  "breaker_open",
+  "in_flight",
+  "expired",
+  "old_epoch",
+  "parent_missing",
+  "parent_down",
+  "foreign_link",
+  "journal",
+  "kubernetes_unreachable",
+  "no_endpoints",
+  "no_rights",
+  "not_configured",
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+/** One command that a repair ran: fixed argv, never anything from the network. */
+export const commandReport = z.object({
+  argv: z.array(z.string()),
+  ms: z.number(),
+  exit: z.number().int().nullable(),
+  output: z.string().max(4_096),
+});
+
+export const repairReport = z.object({
+  id: z.string(),
+  step,
+  state: z.enum(["accepted", "running", "done", "failed", "refused", "interrupted"]),
+  refusal: z.enum(REFUSALS).nullable(),
+  detail: z.string().nullable(),
+  started_at: z.string().nullable(),
+  ms: z.number().nullable(),
+  commands: z.array(commandReport),
+  /** What a person should type when the step could not do it. */
+  advice: z.string().nullable(),
+});
+
+export type RepairRequest = z.infer<typeof repairRequest>;
+export type CommandReport = z.infer<typeof commandReport>;
+export type RepairReport = z.infer<typeof repairReport>;
