@@ -1,0 +1,35 @@
+import pino from "pino";
+import { monoMillis } from "./clock.ts";
+
+export type Log = pino.Logger;
+
+/**
+ * JSON lines on stdout, written synchronously: the last line before a crash is the one that is wanted. `mono_ms` lets a reader
+ * put the lines of several processes of one machine in order. Keys that carry secrets are redacted, should one ever be logged.
+ */
+export function createLog(name: string): Log {
+  return pino(
+    {
+      name,
+      level: process.env["HAIRPIN_LOG"] ?? "info",
+      base: { name },
+      mixin: () => ({ mono_ms: Math.round(monoMillis() * 1_000) / 1_000 }),
+      redact: {
+        paths: [
+          "authorization",
+          "token",
+          "secret",
+          "password",
+          "key",
+          "*.authorization",
+          "*.token",
+          "*.secret",
+          "*.password",
+          "*.key",
+        ],
+        censor: "[redacted]",
+      },
+    },
+    pino.destination({ dest: 1, sync: true }),
+  );
+}
