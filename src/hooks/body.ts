@@ -1,0 +1,23 @@
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { Vars } from "./deps.ts";
+import { readJson } from "./json.ts";
+import { invalid, problem } from "./problem.ts";
+
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly response: Response };
+
+/** Parses the body that the guard has read, strictly. An empty one stands for `{}` where that is allowed. */
+export function parseBody<T extends z.ZodType>(
+  c: Context<Vars>,
+  schema: T,
+  emptyAllowed: boolean,
+): Parsed<z.output<T>> {
+  const text = c.get("body");
+  const read = text === "" && emptyAllowed ? ({ ok: true, value: {} } as const) : readJson(text);
+  if (!read.ok) {
+    const detail = `${read.path || "the body"}: ${read.message}`;
+    return { ok: false, response: problem(c, 422, { detail, errors: [{ path: read.path, message: read.message }] }) };
+  }
+  const parsed = schema.safeParse(read.value);
+  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, response: invalid(c, parsed.error) };
+}

@@ -1,0 +1,121 @@
+import type { House } from "../core/config/house.ts";
+import type { Delivery, SubscriberState } from "../core/delivery.ts";
+import type { HairpinEvent } from "../core/event.ts";
+import type { AskAnswer } from "../core/group.ts";
+import type { HealRecord } from "../core/heal-record.ts";
+import type { Observation } from "../core/observation.ts";
+import type { Plan } from "../core/plan.ts";
+import type { Step } from "../core/repair.ts";
+import type { Hmac } from "../core/standard-webhooks.ts";
+import type { Millis, WallMillis } from "../core/units.ts";
+
+/** Who is at the other end, as the runtime sees it; nothing here is taken from headers that a proxy may set. */
+export interface Peer {
+  /** A unix socket of mode 0660: the file's owner and group have said who may do everything. */
+  readonly unix: boolean;
+  readonly address: string | null;
+  /** Our own end of the connection, "ADDRESS:PORT". */
+  readonly local: string | null;
+  /** Every Host header as it was sent: a parser keeps one of them, and not everywhere the same one. */
+  readonly hosts: readonly string[];
+}
+
+export type ObserveAnswer =
+  | { readonly kind: "accepted" | "duplicate"; readonly rounds: number }
+  | { readonly kind: "conflict"; readonly detail: string }
+  | { readonly kind: "unavailable"; readonly detail: string };
+
+export interface Observed {
+  readonly observation: Observation;
+  readonly webhookId: string;
+  readonly digest: string;
+  /** Signature time minus observed_at, both by the vantage's clock. */
+  readonly ageMs: Millis;
+}
+
+export type PlanAnswer =
+  | { readonly kind: "changed"; readonly etag: string; readonly plan: Plan }
+  | { readonly kind: "same"; readonly rounds: number };
+
+export interface HealAsk {
+  readonly step: Step | null;
+  readonly reason: string | null;
+  readonly by: string;
+  readonly dryRun: boolean;
+  readonly override: boolean;
+  readonly force: boolean;
+  readonly target: string | null;
+  readonly incident: string | null;
+  /** Idempotency-Key with its owner, and the digest of the body it came with. */
+  readonly key: string | null;
+  readonly digest: string;
+}
+
+export type HealAnswer =
+  | { readonly kind: "answer"; readonly answer: AskAnswer; readonly advice: string | null }
+  | { readonly kind: "mismatch" }
+  | { readonly kind: "unknown"; readonly what: "target" | "incident" }
+  | { readonly kind: "unavailable"; readonly detail: string };
+
+export interface DeliveryList {
+  readonly deliveries: readonly Delivery[];
+  readonly subscribers: readonly SubscriberState[];
+}
+
+/** One metric in the text format of Prometheus. */
+export interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "gauge" | "counter";
+  readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[];
+}
+
+/** What the hub's engine offers to its hooks. Calls that change something are durable when they return. */
+export interface HubPort {
+  observe(observed: Observed): ObserveAnswer;
+  plan(vantage: string, etag: string | null, waitMs: Millis, signal: AbortSignal): Promise<PlanAnswer>;
+  ask(ask: HealAsk): HealAnswer;
+  heal(id: string): HealRecord | null;
+  status(): unknown;
+  explain(incident: string | null): unknown | null;
+  events(after: number, limit: number): readonly HairpinEvent[];
+  subscribe(listener: (event: HairpinEvent) => void): () => void;
+  deliveries(deadOnly: boolean): DeliveryList;
+  replay(id: string): "queued" | "unknown" | "pending";
+  pause(forMillis: Millis, reason: string | null): void;
+  resume(): void;
+  resetBreaker(): void;
+  acknowledge(deliveryId: string): boolean;
+  testNotification(): readonly Delivery[];
+  delivery(id: string): Delivery | null;
+  metrics(): readonly Metric[];
+  readiness(): { readonly ready: boolean; readonly problems: readonly string[] };
+}
+
+export interface Token {
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly from: readonly string[];
+  readonly secret: string;
+}
+
+export interface HubDeps {
+  readonly house: House;
+  readonly version: string;
+  readonly hub: HubPort;
+  readonly peer: (env: unknown) => Peer;
+  readonly tokens: () => readonly Token[];
+  /** The vantage's secrets: several while a key is being rotated, none when it was revoked. */
+  readonly vantageKeys: (vantage: string) => readonly string[];
+  readonly hmac: Hmac;
+  /** SHA-256 in hexadecimal. */
+  readonly digest: (text: string) => string;
+  readonly mono: () => Millis;
+  readonly wall: () => WallMillis;
+  readonly log: (level: "info" | "warn" | "error", fields: Readonly<Record<string, unknown>>, message: string) => void;
+}
+
+/** What a request carries through the app, set by the guards. */
+export interface Vars {
+  Variables: { peer: Peer; body: string; caller: string };
+}
