@@ -1,0 +1,114 @@
+import type { House, Problem } from "./house.ts";
+
+/** What is allowed and probably not meant. hairpin runs with these, and says them at its start. */
+export function warningsOf(house: House): readonly Problem[] {
+  return [...addressWarnings(house), ...voteWarnings(house), ...healWarnings(house), ...deliveryWarnings(house)];
+}
+
+function addressWarnings(house: House): Problem[] {
+  const warnings: Problem[] = [];
+  if (house.targets.length === 0)
+    warnings.push({ path: ["targets"], message: "none: nothing is watched, nothing is healed" });
+  const owners = new Map<string, string>();
+  for (const target of house.targets) {
+    for (const address of target.addresses) {
+      const owner = owners.get(address);
+      if (owner !== undefined && owner !== target.name) {
+        warnings.push({
+          path: ["targets", target.name, "address"],
+          message: `${address} is also the address of ${owner}`,
+        });
+      }
+      owners.set(address, target.name);
+    }
+    if (
+      target.service === null &&
+      house.groups.some((group) => group.name === target.group && group.speaker !== null)
+    ) {
+      const message =
+        "no service: that its endpoints are not ready, or that it is not advertised, cannot be told from a dead link";
+      warnings.push({ path: ["targets", target.name], message });
+    }
+  }
+  for (const [name, speaker] of Object.entries(house.speakers)) {
+    if (speaker.selector.trim() === "") {
+      const path = name === "default" ? ["speaker", "selector"] : ["speakers", name, "selector"];
+      warnings.push({ path, message: "empty: it would mean every pod, so the speaker is never restarted" });
+    }
+  }
+  return warnings;
+}
+
+function voteWarnings(house: House): Problem[] {
+  const warnings: Problem[] = [];
+  const voters = house.vantages.filter((vantage) => vantage.where !== "host" && !vantage.muted);
+  if (house.vantages.length === 0)
+    warnings.push({ path: ["vantages"], message: "none: nobody reports, nothing is healed" });
+  else if (voters.length === 0) {
+    warnings.push({
+      path: ["vantages"],
+      message: "none of them votes (host vantages and muted ones do not): nothing is healed",
+    });
+  }
+  const keys = new Map<string, string>();
+  for (const vantage of house.vantages) {
+    const owner = keys.get(vantage.key_file);
+    if (owner !== undefined) {
+      const message = `the same key as ${owner}: votes count by key, so the two count once`;
+      warnings.push({ path: ["vantages", vantage.name, "key_file"], message });
+    }
+    keys.set(vantage.key_file, vantage.name);
+  }
+  const hostFact = Object.keys(house.hosts).length > 0 ? 1 : 0;
+  if (house.heal.mode === "auto" && voters.length > 0 && voters.length + hostFact < house.heal.quorum) {
+    const message = `${house.heal.quorum} votes are wanted and at most ${voters.length + hostFact} can come: nothing is healed`;
+    warnings.push({ path: ["heal", "quorum"], message });
+  }
+  if (house.heal.quorum === 1) warnings.push({ path: ["heal", "quorum"], message: "1: at most 2 remedies a day" });
+  return warnings;
+}
+
+function healWarnings(house: House): Problem[] {
+  if (house.heal.mode !== "auto") return [];
+  const warnings: Problem[] = [];
+  const hosts = Object.entries(house.hosts);
+  if (house.links.length === 0)
+    warnings.push({ path: ["heal", "mode"], message: "auto without a link: there is nothing to repair" });
+  if (hosts.length === 0)
+    warnings.push({ path: ["heal", "mode"], message: "auto without a host: nobody could repair" });
+  for (const [name, host] of hosts) {
+    if (host.armed) continue;
+    const path = name === "default" ? ["host"] : ["hosts", name];
+    warnings.push({
+      path: [...path, "armed"],
+      message: "false, while heal.mode is auto: this host refuses every remedy",
+    });
+  }
+  return warnings;
+}
+
+function deliveryWarnings(house: House): Problem[] {
+  const warnings: Problem[] = [];
+  if (house.notify.length === 0) warnings.push({ path: ["notify"], message: "none: nobody is told" });
+  if (house.hub.url === undefined && house.vantages.length > 0) {
+    warnings.push({
+      path: ["hub", "url"],
+      message: "missing: no join token can be made, since vantages would not know what to dial",
+    });
+  }
+  if (house.hub.resolvers.length === 0 && house.notify.some((entry) => isNamed(urlOf(entry)))) {
+    const message =
+      "none, while notify uses names: they would be resolved by this machine's resolver, perhaps the one that is guarded";
+    warnings.push({ path: ["hub", "resolvers"], message });
+  }
+  return warnings;
+}
+
+function urlOf(entry: House["notify"][number]): string {
+  return Object.values(entry)[0]?.url ?? "";
+}
+
+function isNamed(url: string): boolean {
+  const host = /^[a-z]+:\/\/(?:[^@/]*@)?(\[[^\]]*\]|[^:/]*)/.exec(url)?.[1] ?? "";
+  return host !== "" && !/^(\d{1,3}(\.\d{1,3}){3}|\[.*\])$/.test(host);
+}
