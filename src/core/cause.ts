@@ -32,7 +32,11 @@ export const CAUSES = [
 export type Cause = (typeof CAUSES)[number];
 
 /** Who repairs a cause: the guard at once, a remedy behind the gates (with the step it starts at), or a person. */
-export type Own = { readonly by: "guard" } | { readonly by: "remedy"; readonly from: Step } | { readonly by: "person" } | { readonly by: "nobody" };
+export type Own =
+  | { readonly by: "guard" }
+  | { readonly by: "remedy"; readonly from: Step }
+  | { readonly by: "person" }
+  | { readonly by: "nobody" };
 
 const person: Own = { by: "person" };
 

@@ -13,7 +13,11 @@ export const linkFacts = z.object({
   arp_ignore: z.number().int().nullable(),
 });
 
-export const parentFacts = z.object({ exists: z.boolean().nullable(), up: z.boolean().nullable(), mac: z.string().nullable() });
+export const parentFacts = z.object({
+  exists: z.boolean().nullable(),
+  up: z.boolean().nullable(),
+  mac: z.string().nullable(),
+});
 
 export const portFacts = z.object({
   name: z.string(),

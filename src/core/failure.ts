@@ -45,7 +45,11 @@ export const FAILURE_CODES = [
 export type FailureCode = (typeof FAILURE_CODES)[number];
 
 /** Failures of layer 2: the only ones that vote for a heal (safety.md, "Votes"). */
-export const LAYER2_FAILURES: ReadonlySet<FailureCode> = new Set<FailureCode>(["no_neighbour", "no_reply", "unreachable"]);
+export const LAYER2_FAILURES: ReadonlySet<FailureCode> = new Set<FailureCode>([
+  "no_neighbour",
+  "no_reply",
+  "unreachable",
+]);
 
 /** Failures of the certificate alone: the service behind it may be fine. */
 export const CERTIFICATE_FAILURES: ReadonlySet<FailureCode> = new Set<FailureCode>([
@@ -56,7 +60,18 @@ export const CERTIFICATE_FAILURES: ReadonlySet<FailureCode> = new Set<FailureCod
   "tls_default_certificate",
 ]);
 
-/** The worst failure is shown first: what is nearer to the wire explains what is above it. */
+const LAYER_ORDER: readonly FailureCode[] = [
+  "no_neighbour",
+  "mac_conflict",
+  "mac_is_parent",
+  "mac_unexpected",
+  "unreachable",
+  "refused",
+  "reset",
+];
+
+/** The worst failure is shown first: what is nearer to the wire explains what is above it. Greater is worse. */
 export function severity(failure: FailureCode): number {
-  return FAILURE_CODES.length - FAILURE_CODES.indexOf(failure);
+  const near = LAYER_ORDER.indexOf(failure);
+  return near >= 0 ? 2 * FAILURE_CODES.length - near : FAILURE_CODES.length - FAILURE_CODES.indexOf(failure);
 }

@@ -19,7 +19,10 @@ export const repairRequest = z.strictObject({
   /** A person with the scope asked to pass maintenance and an open breaker. */
   override: z.boolean().default(false),
   /** The group's link, where the host has several. */
-  link: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/).optional(),
+  link: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,15}$/)
+    .optional(),
 });
 
 export const REFUSALS = [

@@ -17,7 +17,8 @@ export const WEBHOOK_ID = /^[A-Za-z0-9_-]{1,64}$/;
 /** Seconds by which a timestamp may differ from the receiver's clock (the specification's reference value). */
 export const TOLERANCE_SECONDS = 300;
 /** `whsec_` and 24 to 64 bytes in base64 (spec, "Signature scheme"). */
-export const SECRET = /^whsec_(?=[A-Za-z0-9+/]{32,88}={0,2}$)([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+export const SECRET =
+  /^whsec_(?=[A-Za-z0-9+/]{32,88}={0,2}$)([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 export function isSecret(secret: string): boolean {
   return SECRET.test(secret);
@@ -40,7 +41,9 @@ export async function sign(
   return { "webhook-id": id, "webhook-timestamp": String(seconds), "webhook-signature": signatures.join(" ") };
 }
 
-export type Verified = { readonly ok: true; readonly id: string; readonly seconds: number } | { readonly ok: false; readonly reason: string };
+export type Verified =
+  | { readonly ok: true; readonly id: string; readonly seconds: number }
+  | { readonly ok: false; readonly reason: string };
 
 /**
  * Verifies a signed message against any of the secrets. Never throws for what the network sends; the reason is for the log, the
@@ -62,7 +65,10 @@ export async function verify(
   if (Math.abs(nowSeconds - seconds) > TOLERANCE_SECONDS) {
     return { ok: false, reason: `webhook-timestamp is ${Math.round(nowSeconds - seconds)} s away from this clock` };
   }
-  const given = signature.split(" ").slice(0, 16).filter((part) => part.startsWith("v1,"));
+  const given = signature
+    .split(" ")
+    .slice(0, 16)
+    .filter((part) => part.startsWith("v1,"));
   if (given.length === 0) return { ok: false, reason: "webhook-signature has no v1 signature" };
   let matched = false;
   for (const secret of secrets) {
@@ -75,6 +81,7 @@ export async function verify(
 /** Compares in a time that depends on the lengths alone. */
 export function sameText(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
-  for (let index = 0; index < a.length; index++) difference |= a.charCodeAt(index) ^ b.charCodeAt(index % (b.length || 1));
+  for (let index = 0; index < a.length; index++)
+    difference |= a.charCodeAt(index) ^ b.charCodeAt(index % (b.length || 1));
   return difference === 0;
 }

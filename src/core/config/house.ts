@@ -24,7 +24,8 @@ export interface Group {
 export type Vantage = VantageConfig & { readonly name: string };
 
 /** The configuration with its shorthands resolved. What the rest of hairpin reads. */
-export interface House extends Omit<Config, "targets" | "vantages" | "link" | "links" | "speaker" | "speakers" | "host" | "hosts"> {
+export interface House
+  extends Omit<Config, "targets" | "vantages" | "link" | "links" | "speaker" | "speakers" | "host" | "hosts"> {
   readonly targets: readonly Target[];
   readonly groups: readonly Group[];
   readonly links: readonly LinkConfig[];
@@ -46,21 +47,33 @@ export const UNLINKED = "addresses";
  * Resolves shorthands and checks what crosses keys. `files` gives the text of a `ca_file` by its path as written.
  * All problems are returned at once.
  */
-export function resolveHouse(config: Config, files: (path: string) => string | null): { house: House; problems: readonly Problem[] } {
+export function resolveHouse(
+  config: Config,
+  files: (path: string) => string | null,
+): { house: House; problems: readonly Problem[] } {
   const problems: Problem[] = [];
   const links: LinkConfig[] = [
     ...(config.link ? [config.link] : []),
     ...Object.entries(config.links ?? {}).map(([name, link]) => ({ name, ...link })),
   ];
-  const speakers: Record<string, SpeakerConfig> = { ...(config.speaker ? { default: config.speaker } : {}), ...(config.speakers ?? {}) };
-  const hosts: Record<string, HostConfig> = { ...(config.host ? { default: config.host } : {}), ...(config.hosts ?? {}) };
+  const speakers: Record<string, SpeakerConfig> = {
+    ...(config.speaker ? { default: config.speaker } : {}),
+    ...(config.speakers ?? {}),
+  };
+  const hosts: Record<string, HostConfig> = {
+    ...(config.host ? { default: config.host } : {}),
+    ...(config.hosts ?? {}),
+  };
   const targets = Object.entries(config.targets).map(([name, target]): Target => {
     const link = target.link ?? (links.length === 1 ? links[0]!.name : null);
     if (target.link !== undefined && !links.some((known) => known.name === target.link)) {
       problems.push({ path: ["targets", name, "link"], message: `no link named ${target.link} is declared` });
     }
     if (target.link === undefined && links.length > 1) {
-      problems.push({ path: ["targets", name], message: `say which link announces it: link: ${links.map((known) => known.name).join(" | ")}` });
+      problems.push({
+        path: ["targets", name],
+        message: `say which link announces it: link: ${links.map((known) => known.name).join(" | ")}`,
+      });
     }
     return {
       name,
@@ -100,7 +113,8 @@ function only<T>(table: Readonly<Record<string, T>>): T | null {
 }
 
 function namedHost(hosts: Readonly<Record<string, HostConfig>>, wanted: string | undefined): Group["host"] {
-  const name = wanted ?? (hosts["default"] ? "default" : Object.keys(hosts).length === 1 ? Object.keys(hosts)[0]! : null);
+  const name =
+    wanted ?? (hosts["default"] ? "default" : Object.keys(hosts).length === 1 ? Object.keys(hosts)[0]! : null);
   const host = name === null ? undefined : hosts[name];
   return host === undefined || name === null ? null : { name, ...host };
 }
@@ -119,12 +133,25 @@ function planChecks(checks: readonly CheckConfig[], files: (path: string) => str
     }
     if ("https" in check) {
       const { schedule, ca_file, ...https } = check.https;
-      return { kind: "https", id: unique(`https:${https.host}`), ...https, ca_pem: pem(ca_file, files), ...own(schedule) };
+      return {
+        kind: "https",
+        id: unique(`https:${https.host}`),
+        ...https,
+        ca_pem: pem(ca_file, files),
+        ...own(schedule),
+      };
     }
     if ("oidc" in check) {
       const { schedule, ca_file, issuer, port } = check.oidc;
       const caFile = ca_file ?? siblingCa(checks, issuer);
-      return { kind: "oidc", id: unique("oidc"), issuer, port: port ?? portOf(issuer), ca_pem: pem(caFile, files), ...own(schedule) };
+      return {
+        kind: "oidc",
+        id: unique("oidc"),
+        issuer,
+        port: port ?? portOf(issuer),
+        ca_pem: pem(caFile, files),
+        ...own(schedule),
+      };
     }
     return { kind: "tcp", id: unique(`tcp:${check.tcp.port}`), port: check.tcp.port, ...own(check.tcp.schedule) };
   });
@@ -149,7 +176,9 @@ function pem(path: string | undefined, files: (path: string) => string | null): 
 
 function crossChecks(house: House): Problem[] {
   const problems: Problem[] = [];
-  const guarded = new Map(house.targets.flatMap((target) => target.addresses.map((address) => [address, target.name] as const)));
+  const guarded = new Map(
+    house.targets.flatMap((target) => target.addresses.map((address) => [address, target.name] as const)),
+  );
   house.hub.resolvers.forEach((resolver, index) => {
     const target = guarded.get(resolver);
     if (target !== undefined) {
@@ -159,25 +188,38 @@ function crossChecks(house: House): Problem[] {
   });
   const reference = house.control.reference?.replace(/:\d+$/, "");
   if (reference !== undefined && guarded.has(reference)) {
-    problems.push({ path: ["control", "reference"], message: `${reference} is guarded: the reference must be served by something else` });
+    problems.push({
+      path: ["control", "reference"],
+      message: `${reference} is guarded: the reference must be served by something else`,
+    });
   }
   if (house.hub.url !== undefined) {
     const host = /^https?:\/\/(\[[^\]]+\]|[^/:]+)/.exec(house.hub.url)?.[1] ?? "";
     if (!/^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\])$/.test(host)) {
-      problems.push({ path: ["hub", "url"], message: "an IP literal is wanted: a name may stop resolving with the very DNS that is guarded" });
+      problems.push({
+        path: ["hub", "url"],
+        message: "an IP literal is wanted: a name may stop resolving with the very DNS that is guarded",
+      });
     } else if (guarded.has(host.replace(/^\[|\]$/g, ""))) {
       problems.push({ path: ["hub", "url"], message: "the hub must not be reached through an address that it guards" });
     }
   }
   for (const host of Object.values(house.hosts)) {
     if (!host.listen.startsWith("unix:") && host.key_file === undefined) {
-      problems.push({ path: ["host", "key_file"], message: "wanted when the host listens on an address: requests are then signed" });
+      problems.push({
+        path: ["host", "key_file"],
+        message: "wanted when the host listens on an address: requests are then signed",
+      });
     }
   }
   const macs = new Map<string, string>();
   for (const link of house.links) {
     const other = macs.get(link.mac);
-    if (other !== undefined) problems.push({ path: ["links", link.name, "mac"], message: `the same MAC as ${other}: it could never be set up` });
+    if (other !== undefined)
+      problems.push({
+        path: ["links", link.name, "mac"],
+        message: `the same MAC as ${other}: it could never be set up`,
+      });
     macs.set(link.mac, link.name);
   }
   return problems;

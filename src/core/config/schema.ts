@@ -16,7 +16,9 @@ const ip = z.union([ipv4, z.ipv6()], "an IP address");
 const path = z.string().min(1).max(4_096);
 const url = z.url({ protocol: /^https?$/, error: "an http:// or https:// URL" });
 const port = z.number().int().min(1).max(65_535);
-const namespaced = z.string().regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "namespace/name");
+const namespaced = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "namespace/name");
 const cron = z.string().regex(/^\S+( \S+){5}$/, "cron with six fields, seconds first, such as */10 * * * * *");
 const hostname = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "a host name");
 
@@ -29,7 +31,10 @@ const defaulted = (fallback: string) => duration.prefault(fallback);
 
 const dnsCheck = z.strictObject({
   name: z.string().min(1).max(253),
-  type: z.string().regex(/^[A-Z0-9]{1,10}$/).default("A"),
+  type: z
+    .string()
+    .regex(/^[A-Z0-9]{1,10}$/)
+    .default("A"),
   expect: z.array(z.string().max(512)).optional(),
   transport: z.enum(["udp", "tcp"]).default("udp"),
   upstream: z.boolean().default(false),
@@ -77,7 +82,10 @@ const link = z.strictObject({
   mac,
   mode: z.enum(["bridge", "private", "vepa", "passthru"]).default("bridge"),
   sysctl: z
-    .strictObject({ rp_filter: z.number().int().min(0).max(2).default(0), arp_ignore: z.number().int().min(0).max(8).default(1) })
+    .strictObject({
+      rp_filter: z.number().int().min(0).max(2).default(0),
+      arp_ignore: z.number().int().min(0).max(8).default(1),
+    })
     .prefault({}),
   addresses: z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, "an address with its prefix length")).default([]),
   fdb_local: z.boolean().default(true),
@@ -138,11 +146,22 @@ const heal = z.strictObject({
   confirm: defaulted("60s"),
   quorum: z.number().int().min(1).max(16).default(2),
   vm_path: z.boolean().default(false),
-  budget: z.strictObject({ hour: z.number().int().min(0).max(60).default(3), day: z.number().int().min(0).max(240).default(8) }).prefault({}),
+  budget: z
+    .strictObject({
+      hour: z.number().int().min(0).max(60).default(3),
+      day: z.number().int().min(0).max(240).default(8),
+    })
+    .prefault({}),
   cool_down: defaulted("2m"),
   grace: defaulted("5m"),
   verify: z.strictObject({ announce: defaulted("15s"), others: defaulted("120s") }).prefault({}),
-  flap: z.strictObject({ suppress: z.number().default(2_500), reuse: z.number().default(1_200), half_life: defaulted("15m") }).prefault({}),
+  flap: z
+    .strictObject({
+      suppress: z.number().default(2_500),
+      reuse: z.number().default(1_200),
+      half_life: defaulted("15m"),
+    })
+    .prefault({}),
 });
 
 const eventKind = z.string().regex(/^[a-z_]{1,32}$/);
@@ -162,7 +181,13 @@ const notify = z.union(
       }),
     }),
     z.strictObject({
-      webhook: z.strictObject({ name: name.optional(), url, secret_file: path.optional(), events, template_file: path.optional() }),
+      webhook: z.strictObject({
+        name: name.optional(),
+        url,
+        secret_file: path.optional(),
+        events,
+        template_file: path.optional(),
+      }),
     }),
     z.strictObject({ ntfy: z.strictObject({ url, name: name.optional(), events, token_file: path.optional() }) }),
     z.strictObject({ heartbeat: z.strictObject({ url, every: defaulted("60s"), name: name.optional() }) }),
@@ -191,7 +216,16 @@ export const configSchema = z.strictObject({
   hosts: z.record(name, host).optional(),
   vantages: z.record(name, vantage).default({}),
   control: z
-    .strictObject({ gateway: z.union([z.literal("auto"), ip]).nullable().default("auto"), reference: z.string().regex(/^\[?[0-9a-fA-F.:]+\]?:\d{1,5}$/, "ADDRESS:PORT").optional() })
+    .strictObject({
+      gateway: z
+        .union([z.literal("auto"), ip])
+        .nullable()
+        .default("auto"),
+      reference: z
+        .string()
+        .regex(/^\[?[0-9a-fA-F.:]+\]?:\d{1,5}$/, "ADDRESS:PORT")
+        .optional(),
+    })
     .prefault({}),
   hub: hub.prefault({}),
   heal: heal.prefault({}),

@@ -1,0 +1,77 @@
+import type { Cause } from "../cause.ts";
+import type { Scene } from "./scene.ts";
+
+/** What a person should type, or look at, for a cause. Null where nothing useful can be said. */
+export function adviceFor(cause: Cause, scene: Scene): string | null {
+  const { group, facts } = scene;
+  const link = group.link?.name ?? "the link";
+  const parent = group.link?.parent ?? "the bridge";
+  const node = group.speaker?.node ?? facts?.node ?? "NODE";
+  const namespace = group.speaker?.namespace ?? "metallb-system";
+  const service = scene.targets.find((target) => target.service !== null)?.service?.split("/") ?? [
+    "NAMESPACE",
+    "SERVICE",
+  ];
+  switch (cause) {
+    case "parent_missing":
+    case "parent_down":
+      return `ip -d link show ${parent}; ip link set ${parent} up   # then hairpin makes ${link} again by itself`;
+    case "link_missing":
+    case "link_down":
+    case "link_drifted":
+      return `hairpin link show; hairpin link ensure   # on ${node}`;
+    case "announced_on_parent":
+    case "not_advertised":
+      return `kubectl apply -f - <<'EOF'\n${advertisement(scene)}\nEOF`;
+    case "mac_conflict":
+    case "mac_unexpected":
+      return `find the machine behind the MAC: bridge fdb show | grep -i MAC   # on ${node}, and in the switch's address table`;
+    case "lan_path":
+      return `ip -br link show master ${parent}   # on ${node}: look for a port without carrier, then the cable and the switch`;
+    case "site_network":
+      return "look at the router and the switch: the vantages do not reach their own gateway";
+    case "no_endpoints":
+      return `kubectl -n ${service[0]} get endpointslices,pods -o wide   # no endpoint is ready, so the speaker has withdrawn the address`;
+    case "stale_neighbour":
+      return "hairpin heal --step announce";
+    case "speaker_stale_mac":
+      return "hairpin heal --step restart-speaker";
+    case "not_announced":
+      return `kubectl -n ${namespace} get pods -o wide; hairpin heal`;
+    case "vm_path":
+      return `bridge -d link show master ${parent}; virsh domiflist VM   # how the VM is attached; its port's hairpin flag and filters`;
+    case "not_forwarded":
+      return `nstat -az TcpExtIPReversePathFilter; sysctl net.ipv4.conf.${link}.rp_filter; kubectl -n kube-system rollout restart daemonset kube-proxy`;
+    case "service_down":
+    case "answer_wrong":
+      return `kubectl -n ${service[0]} get pods; kubectl -n ${service[0]} logs --tail=50 service/${service[1]}`;
+    case "upstream_dns":
+      return "the resolver is fine, the Internet behind it is not: look at its forwarders and at the uplink";
+    case "certificate":
+      return `kubectl get certificates -A; openssl s_client -connect ${scene.targets[0]?.addresses[0] ?? "ADDRESS"}:443 </dev/null | openssl x509 -noout -dates -subject`;
+    case "vantage_silent":
+      return "look at the vantage: systemctl status hairpin-vantage, or the app's log in Home Assistant";
+    case "announced_elsewhere":
+    case "disputed":
+    case "unclassified":
+      return null;
+  }
+}
+
+/** The manifest that makes the addresses of this group be announced on its link, from its node. */
+export function advertisement(scene: Scene): string {
+  const { group, facts } = scene;
+  const node = group.speaker?.node ?? facts?.node ?? "NODE";
+  return [
+    "apiVersion: metallb.io/v1beta1",
+    "kind: L2Advertisement",
+    "metadata:",
+    "  name: homelab-l2",
+    `  namespace: ${group.speaker?.namespace ?? "metallb-system"}`,
+    "spec:",
+    `  interfaces: [${group.link?.name ?? "LINK"}]`,
+    "  nodeSelectors:",
+    "    - matchLabels:",
+    `        kubernetes.io/hostname: ${node}`,
+  ].join("\n");
+}

@@ -1,0 +1,141 @@
+import type { Group, House, Target, Vantage } from "../config/house.ts";
+import type { HostFacts } from "../facts.ts";
+import {
+  type CheckHistory,
+  freshFacts,
+  hasStood,
+  isFresh,
+  type Sample,
+  type SiteView,
+  type VantageView,
+} from "../history.ts";
+import { type Millis, SECOND } from "../units.ts";
+import { checksOf, failingSince, isGood, latest, targetVerdict, verdictOf } from "../verdict.ts";
+
+/** A former MAC that was seen at a vantage stays evidence for so long beyond `heal.confirm`: Linux clients forget after 29–47 s. */
+const STALE_HOLD: Millis = 30 * SECOND;
+/** A voter that was heard this long after the trouble began has really looked at it. */
+const HEARD_MARGIN: Millis = 200;
+
+/** One eligible vantage's look at one target, in the words that the table of causes needs. */
+export interface Look {
+  readonly vantage: Vantage;
+  readonly view: VantageView;
+  readonly target: Target;
+  readonly verdict: "ok" | "failed" | "unknown";
+  readonly good: boolean;
+  /** The neighbour check's newest sample, while its verdict is failed or it is good. */
+  readonly neighbour: Sample | undefined;
+  readonly neighbourFailed: boolean;
+  readonly checks: readonly CheckHistory[];
+  /** MACs that answered the last who-has; null when it could not be asked. */
+  readonly answers: readonly string[] | null;
+  readonly tableMac: string | null;
+  /** A former MAC of the link that this vantage held a moment ago while who-has answered rightly. */
+  readonly stale: string | null;
+}
+
+/** Everything that the table of causes looks at, prepared once per assessment. */
+export interface Scene {
+  readonly house: House;
+  readonly group: Group;
+  readonly view: SiteView;
+  readonly now: Millis;
+  readonly facts: HostFacts | null;
+  readonly targets: readonly Target[];
+  /** Vantages that may vote: fresh, control not bad, not muted, not on the host. */
+  readonly eligible: readonly VantageView[];
+  /** Off-host vantages that are not heard, or whose control is bad. */
+  readonly silent: readonly Vantage[];
+  readonly looks: readonly Look[];
+  /** When the present trouble began: the oldest running streak of failed samples. */
+  readonly troubleSince: Millis | null;
+  readonly stood: (finding: string, forMillis: Millis) => boolean;
+  readonly linkMac: string | null;
+  readonly alsoMacs: readonly string[];
+}
+
+/** `voidBefore`: stale evidence older than the last repair proves nothing any more. */
+export function sceneOf(view: SiteView, house: House, group: Group, now: Millis, voidBefore: Millis): Scene {
+  const facts = freshFacts(view, group, now);
+  const targets = house.targets.filter((target) => target.group === group.name);
+  const offHost = house.vantages.filter((vantage) => vantage.where !== "host");
+  const heard = (vantage: Vantage) => {
+    const seen = view.vantages[vantage.name];
+    return seen !== undefined && isFresh(view, seen, now) && seen.control !== false;
+  };
+  const voters = offHost.filter((vantage) => !vantage.muted && heard(vantage));
+  const looks = voters.flatMap((vantage) =>
+    targets.map((target) =>
+      lookOf(vantage, view.vantages[vantage.name]!, target, facts, {
+        now,
+        voidBefore,
+        hold: 1.5 * house.heal.confirm + STALE_HOLD,
+      }),
+    ),
+  );
+  const streaks = looks.flatMap((look) => look.checks.map(failingSince)).filter((since) => since !== null);
+  return {
+    house,
+    group,
+    view,
+    now,
+    facts,
+    targets,
+    eligible: voters.map((vantage) => view.vantages[vantage.name]!),
+    silent: offHost.filter((vantage) => !heard(vantage)),
+    looks,
+    troubleSince: streaks.length === 0 ? null : Math.min(...streaks),
+    stood: (finding, forMillis) => hasStood(view, group, finding, forMillis, now),
+    linkMac: group.link?.mac ?? null,
+    alsoMacs: Object.values(group.link?.also ?? {}),
+  };
+}
+
+function lookOf(
+  vantage: Vantage,
+  view: VantageView,
+  target: Target,
+  facts: HostFacts | null,
+  time: { now: Millis; voidBefore: Millis; hold: Millis },
+): Look {
+  const checks = checksOf(view, target.name);
+  const neighbourCheck = checks.find((check) => check.kind === "neighbour");
+  const neighbour = latest(neighbourCheck);
+  const seen = view.stale.find((stale) => stale.target === target.name);
+  const isStale =
+    seen !== undefined &&
+    seen.at > time.voidBefore &&
+    time.now - seen.at <= time.hold &&
+    (facts?.former_macs ?? []).includes(seen.mac);
+  return {
+    vantage,
+    view,
+    target,
+    verdict: targetVerdict(view, target.name),
+    good: isGood(view, target.name),
+    neighbour,
+    neighbourFailed: neighbourCheck !== undefined && verdictOf(neighbourCheck.samples) === "failed",
+    checks,
+    answers:
+      neighbour?.evidence.asked === true
+        ? [...new Set((neighbour.evidence.answers ?? []).map((answer) => answer.mac))]
+        : null,
+    tableMac: neighbour?.evidence.mac ?? null,
+    stale: isStale ? seen.mac : null,
+  };
+}
+
+/** Whether the look was taken after the trouble began, so that its being good says something. */
+export function isAware(scene: Scene, look: Look): boolean {
+  if (scene.troubleSince === null) return true;
+  return look.view.at !== null && look.view.at > scene.troubleSince + HEARD_MARGIN;
+}
+
+/** The failed checks of a look, by their newest sample. */
+export function failures(look: Look): readonly { check: CheckHistory; sample: Sample }[] {
+  return look.checks.flatMap((check) => {
+    const sample = latest(check);
+    return sample !== undefined && !sample.ok && verdictOf(check.samples) === "failed" ? [{ check, sample }] : [];
+  });
+}
