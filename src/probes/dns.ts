@@ -1,0 +1,112 @@
+import type { FailureCode } from "../core/failure.ts";
+import type { DnsCheck } from "../core/plan.ts";
+import type { Millis } from "../core/units.ts";
+import { failureOf, isOnLink } from "./classify.ts";
+import { canonicalRecord, type DnsReply, encodeQuery, isAnswerTo, isDnsName, parseReply } from "./dns-message.ts";
+import { type Finding, failed, passed, plain } from "./finding.ts";
+import type { DnsRequest, ProbePorts } from "./port.ts";
+
+/** One try (safety.md, "Votes"). */
+export const DNS_TIMEOUT: Millis = 1_000;
+/** Of the records shown as evidence: the schema's limit. */
+const RECORDS_SHOWN = 64;
+
+/** What an answer code other than NOERROR is called. FORMERR, NOTIMP and the rest are refusals of a kind: nobody looked it up. */
+const RCODE_FAILURES: Readonly<Record<string, FailureCode>> = { SERVFAIL: "dns_servfail", NXDOMAIN: "dns_nxdomain" };
+
+/**
+ * Asks one question of one resolver, straight at its address, with a fresh id from a fresh port. Says nothing of any cache or
+ * resolver of this machine.
+ */
+export async function askDns(
+  check: DnsCheck,
+  address: string,
+  ports: Pick<ProbePorts, "dns" | "clock" | "chance" | "neighbours">,
+  signal: AbortSignal,
+  timeout: Millis = DNS_TIMEOUT,
+): Promise<Finding> {
+  if (!isDnsName(check.name)) return failed("unclassified", `not a DNS name: ${check.name}`);
+  const began = ports.clock.mono();
+  const first = await exchange(check, check.transport, address, ports, signal, timeout);
+  const ms = () => ports.clock.mono() - began;
+  if (!first.ok) return { ...first.finding, ms: ms() };
+  if (!first.reply.truncated) return { ...judge(check, first.reply), ms: ms() };
+  if (check.transport === "tcp") return failed("dns_truncated", "truncated although asked over TCP", { ms: ms() });
+  const second = await exchange(check, "tcp", address, ports, signal, timeout);
+  if (!second.ok) {
+    const why = second.finding.detail ?? second.finding.failure ?? "no answer";
+    return failed("dns_truncated", `the UDP answer is truncated, and over TCP: ${why}`, {
+      ms: ms(),
+      evidence: { ...second.finding.evidence, upstream: check.upstream },
+    });
+  }
+  return { ...judge(check, second.reply), ms: ms() };
+}
+
+type Exchanged = { readonly ok: true; readonly reply: DnsReply } | { readonly ok: false; readonly finding: Finding };
+
+async function exchange(
+  check: DnsCheck,
+  transport: "udp" | "tcp",
+  address: string,
+  ports: Pick<ProbePorts, "dns" | "chance" | "neighbours">,
+  signal: AbortSignal,
+  timeout: Millis,
+): Promise<Exchanged> {
+  const id = ports.chance.uint16();
+  const request: DnsRequest = {
+    address,
+    port: check.port,
+    transport,
+    query: encodeQuery(id, check.name, check.type),
+    timeout,
+  };
+  const answer = await ports.dns.exchange(
+    request,
+    (message) => isAnswerTo(message, id, check.name, check.type),
+    signal,
+  );
+  if (!answer.ok) {
+    if (signal.aborted) return { ok: false, finding: failed("no_reply", "given up", { evidence: {} }) };
+    const view = await ports.neighbours.read(address);
+    const evidence = {
+      mac: view.mac,
+      neighbour_state: view.state,
+      on_link: isOnLink(view),
+      errno: answer.fault.errno,
+      upstream: check.upstream,
+    };
+    return { ok: false, finding: failed(failureOf(answer.fault, view), answer.fault.message, { evidence }) };
+  }
+  const reply = parseReply(answer.value, check.type);
+  if (typeof reply === "string")
+    return { ok: false, finding: failed("dns_malformed", reply, { evidence: { upstream: check.upstream } }) };
+  return { ok: true, reply };
+}
+
+function judge(check: DnsCheck, reply: DnsReply): Finding {
+  const evidence = {
+    rcode: plain(reply.rcode, 32),
+    records: reply.records.slice(0, RECORDS_SHOWN).map((record) => plain(record)),
+    upstream: check.upstream,
+  };
+  if (reply.rcode !== "NOERROR") {
+    return failed(RCODE_FAILURES[reply.rcode] ?? "dns_refused", `${check.name} ${check.type}: ${reply.rcode}`, {
+      evidence,
+    });
+  }
+  const wanted = check.expect === null ? null : canonicalSet(check.type, check.expect);
+  const got = [...new Set(reply.records)];
+  if (got.length === 0 && (wanted === null || wanted.length > 0)) {
+    return failed("dns_empty", `${check.name} has no ${check.type} record`, { evidence });
+  }
+  if (wanted !== null && (wanted.length !== got.length || wanted.some((record) => !got.includes(record)))) {
+    const detail = `${check.name} is ${got.join(", ")}, expected ${wanted.join(", ") || "nothing"}`;
+    return failed("dns_wrong_answer", detail, { evidence });
+  }
+  return passed(null, { evidence });
+}
+
+function canonicalSet(type: string, records: readonly string[]): string[] {
+  return [...new Set(records.map((record) => canonicalRecord(type, record)))];
+}

@@ -1,0 +1,40 @@
+import { randomInt } from "node:crypto";
+import type { Clock, ProbePorts } from "../../probes/port.ts";
+import { monoMillis } from "./clock.ts";
+import { dnsTransport } from "./probe-dns.ts";
+import { tlsHttp } from "./probe-https.ts";
+import { createLinkTable, packetSockets } from "./probe-links.ts";
+import { createNeighbourTable } from "./probe-neighbours.ts";
+import { tcpConnect } from "./probe-tcp.ts";
+import { createWhoHas } from "./probe-who-has.ts";
+
+export const clock: Clock = {
+  mono: monoMillis,
+  wall: () => Date.now(),
+  sleep: (millis, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, millis);
+      signal?.addEventListener("abort", end, { once: true });
+    }),
+};
+
+/** The probes on Node: real sockets, `ip` and `arping`. */
+export function createProbePorts(): ProbePorts {
+  return {
+    clock,
+    chance: { uint16: () => randomInt(65_536) },
+    dns: dnsTransport,
+    tcp: tcpConnect,
+    https: tlsHttp,
+    neighbours: createNeighbourTable(),
+    whoHas: createWhoHas(),
+    links: createLinkTable(),
+    packetSockets,
+  };
+}
