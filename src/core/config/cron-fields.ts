@@ -35,12 +35,12 @@ function isPart(part: string, field: Field): boolean {
   const [, from, to, step] = match;
   if (step !== undefined && Number(step) < 1) return false;
   if (from === "*") return to === undefined;
-  const low = valueOf(from!, field);
-  const high = to === undefined ? low : valueOf(to, field);
+  const low = fieldValue(from!, field);
+  const high = to === undefined ? low : fieldValue(to, field);
   return low !== null && high !== null && low <= high;
 }
 
-function valueOf(word: string, field: Field): number | null {
+function fieldValue(word: string, field: Field): number | null {
   const named = field.names?.findIndex((name) => word.toLowerCase().startsWith(name)) ?? -1;
   if (named >= 0) return named + (field.low === 1 ? 1 : 0);
   if (!/^\d{1,2}$/.test(word)) return null;

@@ -251,7 +251,9 @@ function gotWorse(
 ): Decision {
   const marked = mark(state, state.flight!.request.id, "ineffective", null, now);
   const why = `${nameTargets(worse, policy)} failed after ${state.flight!.request.step}`;
-  const opened = openBreaker({ ...marked, flight: null }, why);
+  const incident =
+    marked.incident === null ? null : { ...marked.incident, askedAt: [...marked.incident.askedAt, now.mono] };
+  const opened = openBreaker({ ...marked, incident, flight: null }, why);
   const message = `${why}. Nothing more is tried; hairpin reset-breaker allows it again.`;
   return {
     state: opened,

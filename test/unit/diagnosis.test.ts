@@ -1,0 +1,248 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FORMER_MAC, factsOf, houseOf, LINK_MAC, OTHER_MAC, PARENT_MAC, type Sight, stage } from "../support/house.ts";
+
+const both = (sight: Sight) => ({ resolver: sight, proxy: sight });
+const silent: Sight = { answers: [], table: null, fails: { dns: "no_reply", upstream: "no_reply", https: "no_reply" } };
+const timeouts: Sight = { fails: { dns: "no_reply", upstream: "no_reply", https: "no_reply" } };
+const calm = () => stage(houseOf()).facts().rounds(4);
+
+test("a healthy house has no cause and is ok", () => {
+  const { state, cause, votes } = calm().assess();
+  assert.deepEqual([state, cause, votes.length], ["ok", null, 0]);
+});
+
+test("nobody answers while the speaker does not listen: not_announced, three votes, from restart-speaker", () => {
+  const facts = factsOf().speaker;
+  const world = calm().facts({ speaker: { ...facts, listening: false } });
+  const seen = world
+    .rounds(3, both(silent))
+    .facts({ speaker: { ...facts, listening: false } })
+    .assess();
+  assert.equal(seen.cause, "not_announced");
+  assert.equal(seen.state, "failing");
+  assert.deepEqual(
+    seen.votes.map((vote) => vote.kind),
+    ["vantage", "vantage", "host_fact"],
+  );
+  assert.equal(seen.from, "restart-speaker");
+  assert.match(seen.summary, /Nobody answers ARP for 10\.9\.8\.53 and 10\.9\.8\.50 from guest and desk\. lb0 is up\./);
+});
+
+test("nobody answers although the speaker listens: the ladder starts at announce", () => {
+  const seen = calm().rounds(3, both(silent)).assess();
+  assert.deepEqual([seen.cause, seen.from], ["not_announced", "announce"]);
+});
+
+test("green probes with an unanswered who-has are degraded, and vote", () => {
+  const seen = calm()
+    .rounds(3, both({ answers: [], table: LINK_MAC }))
+    .assess();
+  assert.deepEqual([seen.state, seen.cause, seen.votes.length], ["degraded", "not_announced", 2]);
+});
+
+test("a link that is gone is named before what follows from it, once it has stood for two seconds", () => {
+  const gone = { ...factsOf().link, exists: false, up: null };
+  const world = calm().facts({ link: gone });
+  assert.equal(world.pass(1_000).assess().cause, null);
+  assert.equal(world.rounds(3, both(silent)).facts({ link: gone }).assess().cause, "link_missing");
+});
+
+test("a link that differs from the declaration is link_drifted", () => {
+  const link = { ...factsOf().link, rp_filter: 2 };
+  const seen = calm().facts({ link }).pass(3_000).facts({ link }).assess();
+  assert.equal(seen.cause, "link_drifted");
+  assert.match(seen.evidence.join(), /rp_filter 2, declared is 0/);
+});
+
+test("a missing parent explains a missing link", () => {
+  const facts = { parent: { exists: false, up: null, mac: null }, link: { ...factsOf().link, exists: false } };
+  assert.equal(calm().facts(facts).pass(3_000).facts(facts).assess().cause, "parent_missing");
+});
+
+test("the parent's MAC among the answers is announced_on_parent, alone or beside ours", () => {
+  for (const answers of [[PARENT_MAC], [LINK_MAC, PARENT_MAC]]) {
+    const seen = calm()
+      .rounds(3, both({ answers, table: answers[0]! }))
+      .assess();
+    assert.equal(seen.cause, "announced_on_parent");
+    assert.match(seen.advice ?? "", /interfaces: \[lb0\]/);
+    assert.equal(seen.from, null);
+  }
+});
+
+test("a former MAC that answers alone is speaker_stale_mac", () => {
+  const seen = calm()
+    .rounds(3, both({ answers: [FORMER_MAC], table: FORMER_MAC }))
+    .assess();
+  assert.deepEqual([seen.cause, seen.from, seen.votes.length], ["speaker_stale_mac", "restart-speaker", 2]);
+});
+
+test("a former MAC in the table is latched, since asking cures the asker, until a repair voids it", () => {
+  const world = calm()
+    .rounds(1, both({ answers: [LINK_MAC], table: FORMER_MAC }))
+    .rounds(3);
+  const seen = world.assess();
+  assert.deepEqual(
+    [seen.state, seen.cause, seen.from, seen.votes.length],
+    ["degraded", "stale_neighbour", "announce", 2],
+  );
+  assert.deepEqual(seen.proved, []);
+  const after = world.assess(world.now.mono - 2_500);
+  assert.deepEqual([after.state, after.cause, after.proved], ["ok", null, ["guest", "desk"]]);
+});
+
+test("a MAC in the table that was never ours is no stale neighbour", () => {
+  assert.equal(
+    calm()
+      .rounds(1, both({ answers: [LINK_MAC], table: OTHER_MAC }))
+      .rounds(3)
+      .assess().cause,
+    null,
+  );
+});
+
+test("two MACs are a conflict, one unknown MAC is unexpected, and neither may be healed", () => {
+  const conflict = calm()
+    .rounds(3, both({ answers: [LINK_MAC, OTHER_MAC] }))
+    .assess();
+  assert.deepEqual([conflict.cause, conflict.from], ["mac_conflict", null]);
+  assert.match(conflict.evidence.join(), new RegExp(`${LINK_MAC} .*${OTHER_MAC} \\(unknown\\)`));
+  assert.equal(
+    calm()
+      .rounds(3, both({ answers: [OTHER_MAC], table: OTHER_MAC }))
+      .assess().cause,
+    "mac_unexpected",
+  );
+});
+
+test("another declared node that answers is fine", () => {
+  const house = houseOf((config) => ({ ...config, link: { ...config.link!, also: { nodetwo: OTHER_MAC } } }));
+  const world = stage(house).facts();
+  const seen = world.rounds(3, both({ answers: [OTHER_MAC], table: OTHER_MAC, known: true })).assess();
+  assert.deepEqual([seen.state, seen.cause, seen.from], ["ok", "announced_elsewhere", null]);
+});
+
+test("only the VM fails while the LAN has looked since: vm_path, told and not healed", () => {
+  const world = calm();
+  for (let round = 0; round < 3; round++) world.rounds(1, both(timeouts), ["guest"]).rounds(1, {}, ["desk"]);
+  const seen = world.assess();
+  assert.deepEqual([seen.cause, seen.from], ["vm_path", null]);
+});
+
+test("until the LAN has looked, a failing VM is undecided", () => {
+  assert.equal(calm().rounds(3, both(silent), ["guest"]).assess().undecided, true);
+});
+
+test("only the LAN fails while the VM is fine: lan_path", () => {
+  const world = calm();
+  for (let round = 0; round < 3; round++) world.rounds(1, both(silent), ["desk"]).rounds(1, {}, ["guest"]);
+  assert.equal(world.assess().cause, "lan_path");
+});
+
+test("an uplink without carrier, with a vantage cut off, is lan_path and not the site's network", () => {
+  const ports = [{ name: "eth0", carrier: false, hairpin: false, uplink: true }];
+  const world = calm().facts({ ports }).pass(9_000);
+  world.round("guest", {}, false);
+  assert.equal(world.facts({ ports }).assess().cause, "lan_path");
+});
+
+test("a free uplink port without carrier is no finding in a healthy house", () => {
+  const ports = [{ name: "eth1", carrier: false, hairpin: false, uplink: true }];
+  assert.equal(calm().facts({ ports }).rounds(3).facts({ ports }).assess().cause, null);
+});
+
+test("bad controls at half of the vantages are the site's network, and cast no votes", () => {
+  const world = calm().pass(1_000);
+  world.round("guest", both(silent), false).round("desk", both(silent), false);
+  const seen = world.assess();
+  assert.deepEqual([seen.cause, seen.siteWide, seen.votes.length, seen.voters.length], ["site_network", true, 0, 0]);
+});
+
+test("silence with an uncovered Service is not_advertised, with no ready endpoint no_endpoints", () => {
+  const advertised = [
+    { service: "net/dns", addresses: [], covered: false, interfaces: null, reason: "no L2Advertisement" },
+  ];
+  assert.equal(
+    calm().facts({ advertised }).rounds(3, both(silent)).facts({ advertised }).assess().cause,
+    "not_advertised",
+  );
+  const endpoints = [{ service: "net/dns", ready: 0 }];
+  const seen = calm().facts({ endpoints }).rounds(3, both(silent)).facts({ endpoints }).assess();
+  assert.deepEqual([seen.cause, seen.from], ["no_endpoints", null]);
+});
+
+test("the right MAC answers and everything times out: not_forwarded", () => {
+  assert.equal(calm().rounds(3, both(timeouts)).assess().cause, "not_forwarded");
+});
+
+test("refused, 5xx and SERVFAIL of local records are service_down; a dead pod that lets UDP time out as well", () => {
+  assert.equal(
+    calm()
+      .rounds(3, { proxy: { fails: { https: "refused" } } })
+      .assess().cause,
+    "service_down",
+  );
+  assert.equal(
+    calm()
+      .rounds(3, { proxy: { fails: { https: "http_status" }, status: 503 } })
+      .assess().cause,
+    "service_down",
+  );
+  assert.equal(
+    calm()
+      .rounds(3, { resolver: { fails: { dns: "dns_servfail", upstream: "dns_servfail" } } })
+      .assess().cause,
+    "service_down",
+  );
+  assert.equal(
+    calm()
+      .rounds(3, { resolver: { fails: { dns: "refused", upstream: "no_reply" } } })
+      .assess().cause,
+    "service_down",
+  );
+});
+
+test("external names fail and local ones do not: upstream_dns", () => {
+  assert.equal(
+    calm()
+      .rounds(3, { resolver: { fails: { upstream: "dns_servfail" } } })
+      .assess().cause,
+    "upstream_dns",
+  );
+});
+
+test("wrong answers and certificates have their own names", () => {
+  assert.equal(
+    calm()
+      .rounds(3, { resolver: { fails: { dns: "dns_wrong_answer" } } })
+      .assess().cause,
+    "answer_wrong",
+  );
+  assert.equal(
+    calm()
+      .rounds(3, { proxy: { fails: { https: "http_status" }, status: 404 } })
+      .assess().cause,
+    "answer_wrong",
+  );
+  assert.equal(
+    calm()
+      .rounds(3, { proxy: { fails: { https: "tls_expired" } } })
+      .assess().cause,
+    "certificate",
+  );
+});
+
+test("a silent vantage is a finding of its own and says nothing of the addresses", () => {
+  const world = calm().rounds(35, {}, ["desk"]);
+  const seen = world.assess();
+  assert.deepEqual([seen.state, seen.cause, seen.targets], ["ok", "vantage_silent", []]);
+});
+
+test("no fact of the host alone casts two votes, and stale facts cast none", () => {
+  const speaker = { ...factsOf().speaker, listening: false, announce_failed: true };
+  const world = calm().facts({ speaker }).rounds(3, both(silent)).facts({ speaker });
+  assert.equal(world.assess().votes.filter((vote) => vote.kind === "host_fact").length, 1);
+  const later = world.rounds(20, both(silent)).assess();
+  assert.equal(later.votes.filter((vote) => vote.kind === "host_fact").length, 0);
+});
