@@ -3,7 +3,7 @@ import type { HubDeps, Vars } from "./deps.ts";
 import { problem } from "./problem.ts";
 
 /** GET /healthz: the process answers. */
-export function healthHook(deps: HubDeps) {
+export function healthHook(deps: Pick<HubDeps, "version">) {
   return (c: Context<Vars>): Response => c.json({ status: "ok", version: deps.version });
 }
 

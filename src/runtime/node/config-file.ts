@@ -75,7 +75,12 @@ export function loadConfig(file: string, options: LoadOptions = {}): LoadedConfi
 export function parseConfig(text: string, file: string, options: LoadOptions = {}): LoadedConfig {
   const dir = dirname(resolve(file));
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    prettyErrors: false,
+    logLevel: "error",
+  });
   const located = (finding: Finding) => locate(document, lines, finding);
   const problems: ConfigProblem[] = document.errors.map((error) => ({
     ...position(lines, error.pos[0]),
@@ -160,7 +165,7 @@ function interpolate(document: Document.Parsed, env: Readonly<Record<string, str
         if (value !== undefined && value !== "") return value;
         const message =
           name === undefined
-            ? "${NAME} is wanted, with a name of letters, digits and _"
+            ? "a dollar and braces want a name of letters, digits and _ between them; double the dollar to mean them literally"
             : `the environment has no ${name}`;
         missing.push({ path, message, nearest: null });
         return "";
@@ -202,7 +207,7 @@ class ReferencedFiles {
   missing(config: Config): Problem[] {
     const problems: Problem[] = [];
     const look = (value: unknown, path: readonly (string | number)[]): void => {
-      if (Array.isArray(value)) value.forEach((item, index) => look(item, [...path, index]));
+      if (Array.isArray(value)) for (const [index, item] of value.entries()) look(item, [...path, index]);
       else if (value !== null && typeof value === "object") {
         for (const [key, item] of Object.entries(value)) look(item, [...path, key]);
       } else if (typeof value === "string" && String(path.at(-1)).endsWith("_file")) {

@@ -1,0 +1,75 @@
+import { stringify } from "yaml";
+import { ConfigError, type LoadedConfig, loadConfig, sayProblem } from "../runtime/node/config-file.ts";
+import { jsonSchema } from "../runtime/node/config-findings.ts";
+import { effective, forHost } from "../runtime/node/config-show.ts";
+import { commandLine } from "./command-line.ts";
+
+interface Flags {
+  readonly config: string;
+  readonly json?: boolean;
+  readonly for?: string;
+}
+
+/** `hairpin config check | show | schema`. Files that are referred to may be missing here: the machine that needs them refuses to start. */
+export async function run(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = commandLine("config", "check or show the configuration, or print its JSON Schema");
+  const configured = (name: string, about: string) =>
+    program
+      .command(name)
+      .description(about)
+      .option("--config <file>", "the configuration", "hairpin.yaml")
+      .option("--json", "print one JSON document");
+  configured("check", "find every mistake, with its line and the nearest known key").action((flags: Flags) => {
+    code = check(flags);
+  });
+  configured("show", "print the effective configuration, without secrets")
+    .option("--for <process>", "only what this process needs: host")
+    .action((flags: Flags) => {
+      code = show(flags);
+    });
+  program
+    .command("schema")
+    .description("print the JSON Schema of hairpin.yaml, for editors")
+    .option("--json", "it is JSON anyway")
+    .action(() => {
+      process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+    });
+  await program.parseAsync([...argv], { from: "user" });
+  return code;
+}
+
+function check(flags: Flags): number {
+  let loaded: LoadedConfig;
+  try {
+    loaded = loadConfig(flags.config, { missingFiles: "warning" });
+  } catch (error) {
+    if (!(error instanceof ConfigError) || !flags.json) throw error;
+    print({ ok: false, file: flags.config, problems: error.problems, warnings: [] });
+    return 2;
+  }
+  const { warnings, house } = loaded;
+  if (flags.json) print({ ok: true, file: flags.config, problems: [], warnings });
+  else {
+    for (const warning of warnings) process.stdout.write(`${sayProblem(flags.config, warning)} (warning)\n`);
+    const counts = `${house.targets.length} targets, ${house.vantages.length} vantages, heal.mode ${house.heal.mode}`;
+    process.stdout.write(`${flags.config}: valid; ${counts}\n`);
+  }
+  return 0;
+}
+
+function show(flags: Flags): number {
+  if (flags.for !== undefined && flags.for !== "host") {
+    process.stderr.write(`hairpin config show: --for knows host only, not ${JSON.stringify(flags.for)}\n`);
+    return 2;
+  }
+  const loaded = loadConfig(flags.config, { missingFiles: "warning" });
+  const tree = flags.for === "host" ? forHost(loaded) : effective(loaded);
+  if (flags.json) print(tree);
+  else process.stdout.write(stringify(tree, { lineWidth: 0 }));
+  return 0;
+}
+
+function print(document: unknown): void {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}
