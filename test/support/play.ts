@@ -11,12 +11,24 @@ export function play(world: Stage) {
   const policy = policyOf(world.house, world.group);
   let state: GroupState = initialState(world.group.name);
   let seconds = 0;
+  const refused: string[] = [];
   const effects: (Effect & { at: number })[] = [];
   const kit = {
     get state() {
       return state;
     },
     policy,
+    /** Ids that the host refused in words: nothing ran. */
+    refused,
+    /** How many automatic steps each incident came to. */
+    get climbs() {
+      const steps = new Map<string, number>();
+      for (const { id, manual } of kit.requests()) {
+        const incident = /^(.*-inc-\d+-\d+)-/.exec(id)?.[1] ?? id;
+        if (!manual) steps.set(incident, (steps.get(incident) ?? 0) + 1);
+      }
+      return [...steps.values()];
+    },
     /** Everything that was effected so far, with the second it happened at. */
     effects,
     told: () => effects.flatMap((effect) => (effect.kind === "emit" ? [effect.draft.kind] : [])),
@@ -66,6 +78,7 @@ export function play(world: Stage) {
         advice: null,
         ...change,
       };
+      if (report.state === "refused") refused.push(report.id);
       kit.input({ kind: "reported", report });
       return kit;
     },

@@ -94,10 +94,18 @@ test("a good sample from any voter starts the confirmation again", () => {
   assert.deepEqual(show.requests(), []);
 });
 
-test("during grace nothing is repaired", () => {
-  const show = play(stage(houseOf())).start().run(200, dead, deaf, 100);
-  assert.equal(show.state.incident?.heldBy ?? "grace", "grace");
+test("during grace nothing is repaired, and grace ends with the voters that are present", () => {
+  const three = (config: ConfigInput): ConfigInput => ({
+    ...config,
+    vantages: { ...config.vantages, shed: { where: "lan", key_file: "c", optional: true } },
+  });
+  const show = play(stage(houseOf(three))).start();
+  const heard = ["guest", "desk"];
+  show.run(12, {}, {}, 2, heard).run(270, dead, deaf, 2, heard);
+  assert.equal(show.state.incident?.heldBy, "grace");
   assert.deepEqual(show.requests(), []);
+  show.run(30, dead, deaf, 2, heard);
+  assert.equal(show.requests().length, 1);
 });
 
 test("maintenance holds, ends by itself, and wants a fresh confirmation", () => {
@@ -132,9 +140,15 @@ test("a refusal ran nothing: the step is asked for again under another id, and s
   assert.notEqual(requests[0]!.id, requests[1]!.id);
 });
 
-test("a host that says nothing for 30 s counts as a refusal", () => {
+test("a host that says nothing for 30 s may have run it: held, spent, and the step is not asked for again", () => {
   const show = theatre().run(75, dead, deaf).run(35, dead, deaf);
-  assert.equal(show.state.incident?.refusals, 1);
+  assert.equal(show.state.incident?.heldBy, "host_refused");
+  assert.equal(show.state.remedies.length, 1);
+  show.run(60, dead, deaf);
+  assert.deepEqual(
+    show.requests().map((request) => request.step),
+    ["restart-speaker", "recreate-link"],
+  );
 });
 
 test("the budget of an hour is kept, whatever fails", () => {

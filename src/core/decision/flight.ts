@@ -115,7 +115,7 @@ function toVerifying(state: GroupState, report: RepairReport | null, now: Instan
   };
 }
 
-/** A refusal ran nothing: it is no step tried, and another request may follow after a while. */
+/** A refusal in words ran nothing: it is no step tried, and another request may follow after a while. */
 export function refuse(
   state: GroupState,
   why: string,
@@ -124,22 +124,25 @@ export function refuse(
   now: Instant,
 ): Decision {
   const flight = state.flight!;
-  const marked = mark(state, flight.request.id, "refused", null, now);
+  // A host that refuses in words ran nothing. One that says nothing may have run it: spent, and never asked for again.
+  const ranNothing = report !== null;
+  const refunded = ranNothing && !flight.manual;
+  const marked = mark(state, flight.request.id, ranNothing ? "refused" : "interrupted", null, now);
   const incident =
     marked.incident === null
       ? null
       : {
           ...marked.incident,
           heldBy: "host_refused" as const,
-          refusals: marked.incident.refusals + 1,
+          refusals: marked.incident.refusals + (ranNothing ? 1 : 0),
           retryAt: now.mono + REFUSED_WAIT * 2 ** Math.min(5, marked.incident.refusals),
         };
   const after: GroupState = {
     ...marked,
     incident,
     flight: null,
-    remedies: flight.manual ? marked.remedies : marked.remedies.filter((at) => at !== flight.requestedMono),
-    coolDownUntil: flight.manual ? marked.coolDownUntil : now.mono,
+    remedies: refunded ? marked.remedies.filter((at) => at !== flight.requestedMono) : marked.remedies,
+    coolDownUntil: refunded ? now.mono : marked.coolDownUntil,
   };
   const detail = `${stepWords(flight.request.step)}: the host refused (${why}).${report?.detail ? ` ${report.detail}` : ""}`;
   const context = { incident, assessment: null, policy };
