@@ -1,0 +1,128 @@
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { Client } from "undici";
+import type { Attempt } from "../../core/delivery.ts";
+import type { Outgoing, Send } from "../../deliver/outgoing.ts";
+import type { HubResolver } from "./hub-resolver.ts";
+
+/** Of an answer only the status counts; so much of its body is read, so that a small one leaves the connection in order. */
+const ANSWER_MAX = 4_096;
+const CONNECT_MS = 4_000;
+
+/** Opens a connection to the first address that takes it. The name stays in SNI and in the certificate's check. */
+async function open(addresses: readonly string[], port: number, signal: AbortSignal): Promise<Socket> {
+  let failure: Error = new Error("no address");
+  for (const host of addresses) {
+    try {
+      return await new Promise<Socket>((resolve, reject) => {
+        const socket = connectTcp({ host, port, noDelay: true, signal });
+        const timer = setTimeout(
+          () => socket.destroy(new Error(`no connection to ${host} in ${CONNECT_MS / 1_000} s`)),
+          CONNECT_MS,
+        );
+        socket.once("connect", () => {
+          clearTimeout(timer);
+          resolve(socket);
+        });
+        socket.once("error", (error) => {
+          clearTimeout(timer);
+          reject(error);
+        });
+      });
+    } catch (error) {
+      failure = error as Error;
+      if (signal.aborted) break;
+    }
+  }
+  throw failure;
+}
+
+function secure(socket: Socket, name: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const tls = connectTls({
+      socket,
+      host: name,
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+      ALPNProtocols: ["http/1.1"],
+    });
+    tls.once("secureConnect", () => resolve(tls));
+    tls.once("error", (error) => {
+      socket.destroy();
+      reject(error);
+    });
+  });
+}
+
+/** Seconds, or a date (RFC 9110, 10.2.3); null when there is none or it cannot be read. */
+export function retryAfterMillis(value: string | undefined, now: number): number | null {
+  if (value === undefined) return null;
+  if (/^\d{1,9}$/.test(value.trim())) return Number(value) * 1_000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? null : Math.max(0, date - now);
+}
+
+/** Sends to where hub.resolvers say that the name is. One connection per try: a receiver gets an event a day, not a stream. */
+export function createSend(resolver: HubResolver): Send {
+  return async (request: Outgoing, signal): Promise<Attempt> => {
+    const url = new URL(request.url);
+    const name = url.hostname.replace(/^\[|\]$/g, "");
+    const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+    let client: Client | null = null;
+    try {
+      const addresses = await resolver.resolve(name);
+      const socket = await open(addresses, port, signal);
+      const stream = url.protocol === "https:" ? await secure(socket, name) : socket;
+      client = new Client(url.origin, {
+        pipelining: 0,
+        connect: (_options, callback) => callback(null, stream as never),
+      });
+      const reply = await client.request({
+        method: request.method,
+        path: `${url.pathname}${url.search}`,
+        headers: { host: url.host, "user-agent": "hairpin", accept: "*/*", ...credentials(url), ...request.headers },
+        body: request.body,
+        signal,
+        headersTimeout: 10_000,
+        bodyTimeout: 10_000,
+      });
+      await drain(reply.body);
+      const retryAfter = reply.headers["retry-after"];
+      return {
+        kind: "answered",
+        status: reply.statusCode,
+        retryAfter: retryAfterMillis(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, Date.now()),
+      };
+    } catch (error) {
+      return { kind: "failed", detail: say(error, signal) };
+    } finally {
+      client?.destroy().catch(() => undefined);
+    }
+  };
+}
+
+/** https://user:password@host: the ways of ntfy and some heartbeats. */
+function credentials(url: URL): Record<string, string> {
+  if (url.username === "") return {};
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+async function drain(body: AsyncIterable<Uint8Array>): Promise<void> {
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size >= ANSWER_MAX) return;
+    }
+  } catch {
+    // The status has been read; that the rest broke off changes nothing.
+  }
+}
+
+/** An error in words without the URL, which may be the secret itself. */
+function say(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return "no answer in 10 s";
+  const { code, message } = error as { code?: string; message?: string };
+  const words = (message ?? "failed").replaceAll(/https?:\/\/\S+/g, "the receiver");
+  return code === undefined ? words : `${code}: ${words}`;
+}
