@@ -144,8 +144,8 @@ export function inRange(address: string, range: string): boolean {
   const [base = "", prefix] = first.split("/");
   const low = parseAddress(base);
   if (low === null || low.bits !== wanted.bits) return false;
-  const length = prefix === undefined ? low.bits : Number(prefix);
-  if (!Number.isInteger(length) || length < 0 || length > low.bits) return false;
+  const length = prefix === undefined ? low.bits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
+  if (length < 0 || length > low.bits) return false;
   const shift = BigInt(low.bits - length);
   return low.value >> shift === wanted.value >> shift;
 }

@@ -8,8 +8,11 @@ import { type Ensured, ensureLink, type Judgement } from "./link.ts";
 import type { Pause } from "./pause.ts";
 import type { HostPorts } from "./port.ts";
 
-/** Repairs of one link within the window, in ledger time, before the guard takes it that something keeps undoing them. */
-export const GUARD_RUNS_MAX = 5;
+/**
+ * Repairs of one link within the window, in ledger time, before the guard takes it that something keeps undoing them. Whoever undoes
+ * by program reaches any number in seconds; a person who tries things out should not.
+ */
+export const GUARD_RUNS_MAX = 12;
 export const GUARD_WINDOW: Millis = 10 * MINUTE;
 /** A stop lasts the window at first and doubles, at most to this. */
 const STOP_MAX: Millis = HOUR;

@@ -275,8 +275,8 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
     facts: async (link, after, wait, signal) => {
       const keeper = link === null ? keepers[0] : keepers.find((candidate) => candidate.declared.name === link);
       if (keeper === undefined) return null;
-      if (after !== null && revision <= after && waiters.length < WAITERS_MAX)
-        await news(Math.min(wait, WAIT_MAX), signal);
+      // A greater revision is from another life of this process: its listener has missed everything.
+      if (after === revision && waiters.length < WAITERS_MAX) await news(Math.min(wait, WAIT_MAX), signal);
       return { ...factsOf(keeper), revision };
     },
     resetBreaker: () => {
