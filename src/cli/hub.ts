@@ -1,6 +1,7 @@
 import { loadConfig, sayProblem } from "../runtime/node/config-file.ts";
 import { startHub } from "../runtime/node/hub-process.ts";
 import { createLog } from "../runtime/node/log.ts";
+import { settleMemory } from "../runtime/node/memory.ts";
 import { commandLine } from "./command-line.ts";
 
 /** What the contract allows a process from the signal to its end. */
@@ -32,6 +33,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     process.stderr.write(`hairpin hub: ${message}\n`);
     return 1;
   }
+  settleMemory();
   return new Promise((resolve) => {
     const end = () => {
       setTimeout(() => resolve(0), CLOSE_MS).unref();

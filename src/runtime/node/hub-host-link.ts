@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { Client } from "undici";
+import request from "undici/lib/api/api-request.js";
+import Client from "undici/lib/dispatcher/client.js";
 import { hostFacts } from "../../core/facts.ts";
 import { REFUSALS, type RepairRequest, repairReport } from "../../core/repair.ts";
 import { sign } from "../../core/standard-webhooks.ts";
@@ -22,8 +23,8 @@ export function createHostLink(listen: string, key: string | null): HostLink & {
   const socketPath = listen.startsWith("unix:") ? listen.slice(5) : null;
   const origin = socketPath === null ? `http://${listen}` : "http://localhost";
   // Long-polls and requests must not queue behind each other.
-  const clients = new Map<string, Client>();
-  const clientFor = (lane: string): Client => {
+  const clients = new Map<string, InstanceType<typeof Client>>();
+  const clientFor = (lane: string): InstanceType<typeof Client> => {
     const known = clients.get(lane);
     if (known !== undefined && !known.destroyed) return known;
     const client = new Client(origin, {
@@ -49,7 +50,7 @@ export function createHostLink(listen: string, key: string | null): HostLink & {
         : await sign([key], `hub_${randomBytes(12).toString("hex")}`, Math.floor(Date.now() / 1_000), body, hmac);
     const client = clientFor(lane);
     try {
-      const reply = await client.request({
+      const reply = await request.call(client, {
         method,
         path,
         headers: {
@@ -74,13 +75,13 @@ export function createHostLink(listen: string, key: string | null): HostLink & {
     method: "GET" | "POST",
     path: string,
     body: string,
-    request: RepairRequest | null,
+    asked: RepairRequest | null,
   ): Promise<HostReply<ReturnType<typeof repairReport.parse>>> {
     try {
       const reply = await call("repairs", method, path, body, TIMEOUT);
       const parsed = repairReport.safeParse(reply.body);
       if (parsed.success) return { kind: "answer", value: parsed.data };
-      const refused = request === null ? null : refusal(reply, request);
+      const refused = asked === null ? null : refusal(reply, asked);
       if (refused !== null) return { kind: "answer", value: refused };
       if (method === "GET" && reply.status === 404) return { kind: "unknown_id" };
       return { kind: "unreachable", detail: `the host answered ${reply.status}` };
@@ -105,7 +106,7 @@ export function createHostLink(listen: string, key: string | null): HostLink & {
         return { kind: "unreachable", detail: say(error) };
       }
     },
-    repair: (request) => report("POST", "/v1/repairs", JSON.stringify(request), request),
+    repair: (asked) => report("POST", "/v1/repairs", JSON.stringify(asked), asked),
     report: (id) => report("GET", `/v1/repairs/${encodeURIComponent(id)}`, "", null),
     close() {
       for (const client of clients.values()) client.destroy().catch(() => undefined);

@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { Client } from "undici";
+import request from "undici/lib/api/api-request.js";
+import Client from "undici/lib/dispatcher/client.js";
 import type { Attempt } from "../../core/delivery.ts";
 import type { Outgoing, Send } from "../../deliver/outgoing.ts";
 import type { HubResolver } from "./hub-resolver.ts";
@@ -63,11 +64,11 @@ export function retryAfterMillis(value: string | undefined, now: number): number
 
 /** Sends to where hub.resolvers say that the name is. One connection per try: a receiver gets an event a day, not a stream. */
 export function createSend(resolver: HubResolver): Send {
-  return async (request: Outgoing, signal): Promise<Attempt> => {
-    const url = new URL(request.url);
+  return async (outgoing: Outgoing, signal): Promise<Attempt> => {
+    const url = new URL(outgoing.url);
     const name = url.hostname.replace(/^\[|\]$/g, "");
     const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-    let client: Client | null = null;
+    let client: InstanceType<typeof Client> | null = null;
     try {
       const addresses = await resolver.resolve(name);
       const socket = await open(addresses, port, signal);
@@ -76,11 +77,11 @@ export function createSend(resolver: HubResolver): Send {
         pipelining: 0,
         connect: (_options, callback) => callback(null, stream as never),
       });
-      const reply = await client.request({
-        method: request.method,
+      const reply = await request.call(client, {
+        method: outgoing.method,
         path: `${url.pathname}${url.search}`,
-        headers: { host: url.host, "user-agent": "hairpin", accept: "*/*", ...credentials(url), ...request.headers },
-        body: request.body,
+        headers: { host: url.host, "user-agent": "hairpin", accept: "*/*", ...credentials(url), ...outgoing.headers },
+        body: outgoing.body,
         signal,
         headersTimeout: 10_000,
         bodyTimeout: 10_000,

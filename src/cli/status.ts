@@ -1,0 +1,62 @@
+import type { Status } from "../core/status.ts";
+import { commandLine } from "./command-line.ts";
+import {
+  askHub,
+  findHub,
+  type HubFlags,
+  printJson,
+  printTable,
+  safe,
+  sayProblem,
+  tellHub,
+  withHub,
+} from "./hub-client.ts";
+
+/** `hairpin status`: 0 when all is well, 1 when something is not, 3 when it cannot be told. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const program = withHub(commandLine("status", "What is broken, since when, and how it is known.")).option(
+    "--json",
+    "print the document",
+  );
+  program.parse([...argv], { from: "user" });
+  const flags = program.opts<HubFlags & { json?: boolean }>();
+  return tellHub(async () => {
+    const reply = await askHub(await findHub(flags, "read"), "GET", "/v1/status");
+    if (reply.status !== 200) return sayProblem(reply);
+    const status = reply.body as Status;
+    if (flags.json) printJson(status);
+    else print(status);
+    return status.state === "ok" ? 0 : status.state === "unknown" ? 3 : 1;
+  });
+}
+
+function print(status: Status): void {
+  const { heal } = status;
+  process.stdout.write(
+    `${safe(status.site)}: ${status.state.toUpperCase()}${status.cause ? ` (${status.cause})` : ""}${status.since ? ` since ${status.since}` : ""}\n`,
+  );
+  process.stdout.write(`${safe(status.summary)}\n`);
+  for (const sentence of status.evidence) process.stdout.write(`  ${safe(sentence)}\n`);
+  if (status.advice) process.stdout.write(`Type:\n${safe(status.advice)}\n`);
+  const vantages = Object.keys(status.vantages);
+  const rows = Object.entries(status.targets).map(([name, target]) => [
+    name,
+    target.addresses.join(","),
+    target.state,
+    ...vantages.map((vantage) => {
+      const seen = target.vantages[vantage];
+      if (seen === undefined) return "-";
+      return seen.failure ?? (seen.rtt_ms === null ? seen.state : `${seen.state} ${seen.rtt_ms.toFixed(1)} ms`);
+    }),
+  ]);
+  process.stdout.write("\n");
+  printTable([["TARGET", "ADDRESS", "STATE", ...vantages.map((name) => name.toUpperCase())], ...rows]);
+  const held = heal.held_by === null ? "" : `, held by ${heal.held_by}`;
+  process.stdout.write(
+    `\nheal: mode ${heal.mode}, ${heal.state}${held}, ${heal.budget_left_hour} left this hour, breaker ${heal.breaker}, host ${heal.host}\n`,
+  );
+  if (heal.last !== null)
+    process.stdout.write(
+      `last: ${safe(heal.last.step)} ${safe(heal.last.outcome)} at ${heal.last.at} (${safe(heal.last.id)})\n`,
+    );
+}
