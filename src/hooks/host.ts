@@ -1,7 +1,6 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { z } from "zod";
-import type { HostFacts } from "../core/facts.ts";
+import { factsQuery, type HostFacts } from "../core/facts.ts";
 import { NAME } from "../core/observation.ts";
 import { type Refusal, type RepairReport, type RepairRequest, repairRequest } from "../core/repair.ts";
 import type { Millis } from "../core/units.ts";
@@ -46,23 +45,6 @@ export interface HostHookDeps {
 
 /** Statuses of a refusal: what waits (423), what has been spent (429), everything else stands in the way (409). */
 const STATUS: Partial<Record<Refusal, 423 | 429>> = { maintenance: 423, breaker_open: 423, budget: 429 };
-
-const factsQuery = z.strictObject({
-  after: z
-    .string()
-    .regex(/^\d{1,15}$/, "a revision")
-    .transform(Number)
-    .optional(),
-  wait_ms: z
-    .string()
-    .regex(/^\d{1,6}$/, "milliseconds")
-    .transform(Number)
-    .optional(),
-  link: z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,15}$/, "the name of a link")
-    .optional(),
-});
 
 interface Vars {
   Variables: { body: string };

@@ -78,10 +78,7 @@ export function createRepairs(wiring: RepairsPorts): Repairs {
   };
 
   const admit = async (request: RepairRequest, keeper: Keeper, receivedMono: Millis): Promise<Submitted> => {
-    const [sight] = await Promise.all([
-      cluster?.refresh(CLUSTER_AGE) ?? null,
-      keeper.isLocked() ? null : keeper.look(),
-    ]);
+    const [sight] = await Promise.all([cluster?.refresh(CLUSTER_AGE) ?? null, keeper.locked(() => keeper.look())]);
     const closed = closedGate(request, {
       setup,
       journal: wiring.journal,
