@@ -2,7 +2,25 @@ import type { House, Problem } from "./house.ts";
 
 /** What is allowed and probably not meant. hairpin runs with these, and says them at its start. */
 export function warningsOf(house: House): readonly Problem[] {
-  return [...addressWarnings(house), ...voteWarnings(house), ...healWarnings(house), ...deliveryWarnings(house)];
+  return [
+    ...addressWarnings(house),
+    ...voteWarnings(house),
+    ...healWarnings(house),
+    ...deliveryWarnings(house),
+    ...unfinishedWarnings(house),
+  ];
+}
+
+/** Keys that are part of the contract and that this version does not act on: accepted, and never silently. */
+function unfinishedWarnings(house: House): Problem[] {
+  const warnings: Problem[] = [];
+  house.notify.forEach((entry, index) => {
+    if ("mqtt" in entry)
+      warnings.push({ path: ["notify", index, "mqtt"], message: "this version sends nothing to MQTT yet" });
+  });
+  if (house.edge !== undefined)
+    warnings.push({ path: ["edge"], message: "this version sends no heartbeats to an edge yet" });
+  return warnings;
 }
 
 function addressWarnings(house: House): Problem[] {
