@@ -55,7 +55,7 @@ export async function writeLabConfig(config: Config, plan: HousePlan): Promise<L
   shorten(lab);
   await writeFile(`${LAB}/kubeconfig`, kubeconfig(authority.certificate, kubeToken), { mode: 0o600 });
   // JSON is YAML; every default is written out, so that the file says what was run.
-  await writeFile(CONFIG_FILE, `${JSON.stringify(lab, null, 2)}\n`);
+  await writeFile(CONFIG_FILE, `${JSON.stringify(lab, null, 2)}\n`, { mode: 0o600 }); // hairpin host refuses one that a group may write.
   return { authority, kubeToken, keys };
 }
 
