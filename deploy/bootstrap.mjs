@@ -16,7 +16,9 @@ const nodeMinimum = [24, 11];
 
 /** The path of a Node that is new enough: the project's own, else the one that runs this. Installs first when needed. */
 export function bootstrap() {
-  const wanted = createHash("sha256").update(readFileSync(`${root}package-lock.json`)).digest("hex");
+  const wanted = createHash("sha256")
+    .update(readFileSync(`${root}package-lock.json`))
+    .digest("hex");
   if (!isInstalled(wanted)) installOnce(wanted);
   const own = `${root}node_modules/.bin/node`;
   if (existsSync(own)) return own;
@@ -42,7 +44,11 @@ function installOnce(wanted) {
       if (error.code !== "EEXIST") throw error;
       const stale = existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 300_000;
       if (stale || waited > 300_000) {
-        try { rmdirSync(lock); } catch { /* another command removed it first */ }
+        try {
+          rmdirSync(lock);
+        } catch {
+          /* another command removed it first */
+        }
       } else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
       if (isInstalled(wanted)) return;
     }
@@ -50,7 +56,11 @@ function installOnce(wanted) {
   try {
     if (!isInstalled(wanted)) install(wanted);
   } finally {
-    try { rmdirSync(lock); } catch { /* already gone */ }
+    try {
+      rmdirSync(lock);
+    } catch {
+      /* already gone */
+    }
   }
 }
 

@@ -27,9 +27,20 @@ export function missingEntries(packages) {
 /** Reads os, cpu and libc from the platform package's name, which is how all of them are named. */
 function platform(name) {
   const words = name.split("/").at(-1).split("-");
-  const os = { darwin: "darwin", windows: "win32", win32: "win32", linux: "linux", freebsd: "freebsd", android: "android" };
+  const os = {
+    darwin: "darwin",
+    windows: "win32",
+    win32: "win32",
+    linux: "linux",
+    freebsd: "freebsd",
+    android: "android",
+  };
   const cpu = { x64: "x64", 64: "x64", arm64: "arm64", arm: "arm", ia32: "ia32" };
-  const found = (table) => words.map((word) => table[word]).filter(Boolean).slice(-1);
+  const found = (table) =>
+    words
+      .map((word) => table[word])
+      .filter(Boolean)
+      .slice(-1);
   const libc = words.includes("musl") ? { libc: ["musl"] } : {};
   return { os: found(os), cpu: found(cpu), ...libc };
 }
