@@ -23,4 +23,6 @@ child.on("error", (error) => {
   process.stderr.write(`hairpin: ${error.message}\n`);
   process.exit(70);
 });
-child.on("exit", (code, signal) => process.exit(signal ? 128 + ({ SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 1) : (code ?? 70)));
+child.on("exit", (code, signal) =>
+  process.exit(signal ? 128 + ({ SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 1) : (code ?? 70)),
+);

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { foundFrom, keysOf, type Proposal, propose, writeConfig } from "../runtime/node/config-proposal.ts";
 import { commandLine } from "./command-line.ts";
 
@@ -33,6 +33,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   const ask = process.stdin.isTTY === true && process.stdout.isTTY === true && !flags.yes && !flags.json;
   const proposal = ask ? await interview(proposed) : proposed;
 
+  if (proposal === null) {
+    process.stderr.write("\nhairpin init: nothing was written\n");
+    return 1;
+  }
   const written = writeAll(flags.dir, file, proposal);
   if (flags.json) process.stdout.write(`${JSON.stringify({ file, ...written, link: proposal.link }, null, 2)}\n`);
   else report(flags.dir, file, proposal, written);
@@ -49,11 +53,18 @@ function ip(...args: string[]): unknown {
   }
 }
 
-async function interview(proposed: Proposal): Promise<Proposal> {
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
+/** Asks what cannot be seen from here. Null when the person leaves (Ctrl-D): then nothing is written. */
+async function interview(proposed: Proposal): Promise<Proposal | null> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  // One iterator for all questions: lines that are pasted ahead must not be lost between two of them.
+  const lines = terminal[Symbol.asyncIterator]();
   const question = async (text: string, fallback: string, wanted: RegExp): Promise<string> => {
     for (;;) {
-      const answer = (await lines.question(`${text}${fallback === "" ? "" : ` [${fallback}]`}: `)).trim() || fallback;
+      terminal.setPrompt(`${text}${fallback === "" ? "" : ` [${fallback}]`}: `);
+      terminal.prompt();
+      const line = await lines.next();
+      if (line.done) throw new Left();
+      const answer = line.value.trim() || fallback;
       if (wanted.test(answer)) return answer;
       process.stdout.write("  not of the expected form\n");
     }
@@ -65,10 +76,16 @@ async function interview(proposed: Proposal): Promise<Proposal> {
     const https = await question("Address of your HTTPS ingress on MetalLB (empty: none)", "", ipv4);
     const host = https === "" ? "" : await question("A host name that it serves", "", /^[A-Za-z0-9][A-Za-z0-9.-]*$/);
     return { ...proposed, site, dns: dns || null, https: https === "" ? null : { address: https, host } };
+  } catch (error) {
+    if (error instanceof Left) return null;
+    throw error;
   } finally {
-    lines.close();
+    terminal.close();
   }
 }
+
+/** The person left in the middle of the questions. */
+class Left extends Error {}
 
 interface Written {
   readonly keys: readonly string[];
