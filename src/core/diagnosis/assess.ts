@@ -6,7 +6,8 @@ import type { Step } from "../repair.ts";
 import { type Instant, SECOND } from "../units.ts";
 import { isProved, targetVerdict, worstFailure } from "../verdict.ts";
 import { adviceFor } from "./advice.ts";
-import { type Finding, findCause, votes } from "./causes.ts";
+import { findCause, votes } from "./causes.ts";
+import type { Finding } from "./finding.ts";
 import { isAware, type Scene, sceneOf } from "./scene.ts";
 import { summarise } from "./summary.ts";
 

@@ -1,6 +1,6 @@
 import type { Assessment } from "../assessment.ts";
 import type { Cause } from "../cause.ts";
-import { failingVantages } from "./causes.ts";
+import { failingVantages } from "./finding.ts";
 import type { Scene } from "./scene.ts";
 
 const list = (names: readonly string[]): string =>
