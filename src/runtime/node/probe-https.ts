@@ -53,25 +53,27 @@ export const tlsHttp: TlsHttp = {
     const phases: Mutable<HttpsPhases> = { connect: null, tls: null, first_byte: null, total: null };
     const since = () => monoMillis() - began;
     let socket: Socket | null = null;
-    const ended = (reply: Attempt<HttpReply>, secure: TLSSocket | null): HttpsExchange => ({
+    // Read right after the handshake: a socket that is done with has no certificate any more.
+    let shown: Pick<HttpsExchange, "certificate" | "protocol"> = { certificate: null, protocol: null };
+    const ended = (reply: Attempt<HttpReply>): HttpsExchange => ({
       phases: { ...phases, total: since() },
-      certificate: secure === null ? null : shownBy(secure, asked.serverName),
-      protocol: secure?.getProtocol() ?? null,
+      ...shown,
       reply,
     });
     try {
       const opened = await openSocket(asked.address, asked.port, asked.limits.connect, limited);
-      if (!opened.ok) return ended(opened, null);
+      if (!opened.ok) return ended(opened);
       socket = opened.value;
       phases.connect = since();
       asked.onConnected?.();
       const secured = await handshake(socket, asked, limited);
-      if (!secured.ok) return ended(secured, null);
+      if (!secured.ok) return ended(secured);
       phases.tls = since();
+      shown = { certificate: shownBy(secured.value, asked.serverName), protocol: secured.value.getProtocol() };
       const reply = await exchange(secured.value, asked, limited, () => {
         phases.first_byte = since();
       });
-      return ended(reply, secured.value);
+      return ended(reply);
     } finally {
       clearTimeout(timer);
       socket?.destroy();
@@ -119,7 +121,8 @@ async function exchange(
 ): Promise<Attempt<HttpReply>> {
   const host = isIP(asked.serverName) === 6 ? `[${asked.serverName}]` : asked.serverName;
   const client = new Client(`https://${host}:${asked.port}`, {
-    connect: (_options, callback) => callback(null, secure),
+    // Later, since undici is still in its own loop here: called at once, it never looks at the request again.
+    connect: (_options, callback) => queueMicrotask(() => callback(null, secure)),
     pipelining: 1,
     maxHeaderSize: HEADERS_MAX,
     headersTimeout: 0,
