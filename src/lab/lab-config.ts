@@ -141,7 +141,8 @@ function shorten(lab: Plain & Config): void {
     budget: { hour: 60, day: 200 },
     grace: millis(heal.grace),
     verify: { announce: millis(heal.verify.announce), others: millis(heal.verify.others) },
-    flap: { ...heal.flap, half_life: millis(heal.flap.half_life) },
+    // One fault after the other looks like flapping, and is not what the damping is for.
+    flap: { ...heal.flap, suppress: 1_000_000, half_life: millis(heal.flap.half_life) },
   };
 }
 
