@@ -6,9 +6,9 @@ import { appendFact, createGuard, type Guard } from "./guard.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { createKeeper, type Keeper } from "./keeper.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
-import { ensureLink } from "./link.ts";
 import { followPause } from "./pause.ts";
 import type { HostPorts, HostSetup, LinkEvent, LinkRow, Neighbour } from "./port.ts";
+import { recover } from "./recovery.ts";
 import { createRepairs, type Repairs } from "./repairs.ts";
 
 /** The cheap facts: pause file, sysctls, packet sockets. */
@@ -16,6 +16,11 @@ const TICK: Millis = 1_000;
 /** The whole table of links is read again although no event came: an event may be lost. */
 const TABLE_AGE: Millis = 5_000;
 const CLUSTER_AGE: Millis = 5_000;
+/**
+ * A link that is being deleted is first told to be down, and some milliseconds later to be gone. Starting a program to look at it in
+ * between would hold up the very event that matters.
+ */
+const LOOK_AFTER: Millis = 15;
 /** Ledger time is written down so often that a restart forgets little of it. */
 const LEDGER_AGE: Millis = 600_000;
 const WAITERS_MAX = 32;
@@ -64,6 +69,7 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
   let ticked: Millis = 0;
   let stopped = false;
   let cancelTick = () => {};
+  let cancelLook = () => {};
   const neighbours = new Map<string, readonly Neighbour[] | null>();
   const digests = new Map<string, string>();
   let waiters: (() => void)[] = [];
@@ -149,50 +155,6 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
 
   const repairs = createRepairs({ ports, setup, journal, ledger, keepers, cluster, pause, changed });
 
-  const recover = async (): Promise<void> => {
-    for (const intent of ledger.openIntents()) {
-      const keeper = keepers.find((candidate) => candidate.declared.name === intent.link);
-      const started = ports.clock.mono();
-      const made =
-        keeper === undefined
-          ? null
-          : await keeper.locked(async () => {
-              const judgement = await keeper.look();
-              // Creating without the parent only fails; the guard waits for it.
-              if (judgement.kind === "missing" && keeper.sight()?.parent === null) return null;
-              return await ensureLink(keeper.declared, judgement, keeper.tools, false);
-            });
-      const detail = `the host process ended while it ran; at the next start: ${made?.detail ?? (made?.changed ? "the link was made right" : "nothing could be done")}`;
-      const ms = Math.round(ports.clock.mono() - started);
-      const report = {
-        id: intent.id,
-        step: intent.step,
-        state: "interrupted" as const,
-        refusal: null,
-        detail,
-        started_at: intent.at,
-        ms,
-        commands: [...(made?.commands ?? [])],
-        advice: made?.advice ?? null,
-      };
-      ledger.write({ kind: "end", report });
-      ports.log(
-        "warn",
-        {
-          event: "repair",
-          id: intent.id,
-          step: intent.step,
-          state: "interrupted",
-          ms,
-          commands: report.commands,
-          refusal: null,
-          detail,
-        },
-        "an unfinished repair was closed",
-      );
-    }
-  };
-
   const tick = () => {
     if (stopped) return;
     cancelTick = ports.clock.after(TICK, tick);
@@ -232,13 +194,14 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
         boot: ports.bootId,
         macs: Object.fromEntries(setup.links.map(({ link }) => [link.name, link.mac])),
       });
-      if (journal.health() !== "unreadable") await recover();
+      if (journal.health() !== "unreadable") await recover(ledger, keepers, ports);
       await look();
       tick();
     },
     stop: async () => {
       stopped = true;
       cancelTick();
+      cancelLook();
       for (const wake of waiters) wake();
     },
     hear: (events) => {
@@ -267,7 +230,8 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
           );
       }
       wanted ??= events[0]?.atMono ?? null;
-      void look();
+      cancelLook();
+      cancelLook = ports.clock.after(LOOK_AFTER, () => void look());
     },
     refresh: () => void look(),
     repairs,

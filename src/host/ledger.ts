@@ -1,5 +1,5 @@
 import type { RepairReport } from "../core/repair.ts";
-import { DAY, type Millis } from "../core/units.ts";
+import { DAY, MINUTE, type Millis } from "../core/units.ts";
 import { JOURNAL_MAX, type Journal, type JournalRecord } from "./journal.ts";
 
 /** Automatic and manual remedies that failed in a row until the breaker opens. */
@@ -9,6 +9,8 @@ const TOO_MANY = `${BREAKER_AFTER} remedies in a row did not finish well on this
 export const MANUAL_HOUR = 4;
 /** MACs kept for each link. */
 const FORMER_MAX = 8;
+/** The guard's own repairs count for ten minutes (guard.ts); a little more is kept. */
+const GUARD_KEPT: Millis = 15 * MINUTE;
 /** Results kept for an id that is asked about again. */
 const REPORTS_MAX = 256;
 
@@ -69,9 +71,11 @@ export function openLedger(journal: Journal, mono: () => Millis, wall: () => num
       case "end": {
         const intent = intents.get(record.report.id);
         intents.delete(record.report.id);
+        // The guard's results are not asked for, and must not push out those that are.
+        if (intent?.by === "guard") return;
         reports.set(record.report.id, record.report);
         while (reports.size > REPORTS_MAX) reports.delete(reports.keys().next().value!);
-        if (intent !== undefined && intent.by !== "guard") failures = record.report.state === "done" ? 0 : failures + 1;
+        if (intent !== undefined) failures = record.report.state === "done" ? 0 : failures + 1;
         return;
       }
       case "mac":
@@ -130,10 +134,11 @@ export function openLedger(journal: Journal, mono: () => Millis, wall: () => num
           list.toReversed().map((mac): JournalRecord => ({ kind: "mac", at, ledger: 0, link, mac })),
         ),
       ];
-      for (const { intent } of within(DAY)) kept.push(intent);
+      const counted = within(DAY).filter(({ intent }) => intent.by !== "guard" || now() - intent.ledger < GUARD_KEPT);
+      for (const { intent } of counted) kept.push(intent);
       for (const report of reports.values()) kept.push({ kind: "end", at, ledger: 0, report: trimmed(report) });
       // Intents whose results have been dropped are closed again, so that no start takes them for unfinished ones.
-      for (const { intent } of within(DAY)) {
+      for (const { intent } of counted) {
         if (!reports.has(intent.id)) kept.push({ kind: "end", at, ledger: 0, report: forgotten(intent) });
       }
       kept.push(

@@ -154,6 +154,19 @@ export function createRepairs(wiring: RepairsPorts): Repairs {
         const admitted = await mine.admission;
         if (admitted.kind !== "accepted") return;
         mine.report = { ...admitted.report, state: "running" };
+        ports.log(
+          "info",
+          {
+            event: "repair",
+            id: request.id,
+            step: request.step,
+            state: "running",
+            ms: null,
+            commands: [],
+            refusal: null,
+          },
+          `${request.step} begins`,
+        );
         wiring.changed();
         const report = await run(request, keeper, admitted.report);
         mine.report = report;

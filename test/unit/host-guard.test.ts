@@ -112,7 +112,7 @@ test("without the parent nothing is tried; the link is created when the parent i
   );
   world.rows = [bridge];
   host.hear([{ ...gone(world.mono, "bridge0"), deleted: false }]);
-  await settle();
+  await world.pass(20);
   assert.equal(world.link()?.mac, LINK.mac);
   assert.equal((await facts(host)).guard_log.length, 1);
 });

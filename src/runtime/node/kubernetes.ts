@@ -1,4 +1,5 @@
-import { Pool } from "undici";
+import request from "undici/lib/api/api-request.js";
+import Pool from "undici/lib/dispatcher/pool.js";
 import type { SpeakerConfig } from "../../core/config/schema.ts";
 import type { Answer, KubePod, Kubernetes, LabelSelector } from "../../host/port.ts";
 import { type KubeAccess, readKubeconfig } from "./kubeconfig.ts";
@@ -121,8 +122,8 @@ interface Sent {
 /** Sends requests with the access of a kubeconfig, which is read anew after a 401 or a failure: k0s may rotate or still be writing it. */
 function createApi(kubeconfig: string) {
   let access: KubeAccess | null = null;
-  let pool: Pool | null = null;
-  const open = (): { access: KubeAccess; pool: Pool } => {
+  let pool: InstanceType<typeof Pool> | null = null;
+  const open = (): { access: KubeAccess; pool: InstanceType<typeof Pool> } => {
     if (access === null || pool === null) {
       access = readKubeconfig(kubeconfig);
       const { ca, certificate, insecure, serverName } = access;
@@ -150,7 +151,7 @@ function createApi(kubeconfig: string) {
   const ask = async (method: "GET" | "DELETE" | "PATCH", path: string, sent?: Sent): Promise<Answer<Json>> => {
     try {
       const { access, pool } = open();
-      const answer = await pool.request({
+      const answer = await request.call(pool, {
         method,
         path: access.prefix + path,
         signal: AbortSignal.timeout(DEADLINE_MS),
