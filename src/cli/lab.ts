@@ -2,37 +2,136 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandLine } from "./command-line.ts";
 
+/** The shipped house. */
 const EXAMPLE = fileURLToPath(new URL("../../hairpin.yaml", import.meta.url));
 
+interface Flags {
+  readonly config?: string;
+  readonly fault?: readonly string[];
+  readonly json?: boolean;
+  readonly keep?: boolean;
+  readonly brnf: string;
+  readonly loopback?: boolean;
+  readonly inside?: boolean;
+}
+
 export async function run(argv: readonly string[]): Promise<number> {
-  const program = commandLine("lab", "builds a simulated house in namespaces, breaks it, and shows the repair");
+  const program = commandLine("lab", "builds a simulated house in network namespaces, breaks it, and shows the repair");
+  let code = 0;
   program
     .option("--config <file>", "the house to build (default: the shipped example)")
-    .option("--fault <name...>", "what to break, in this order (default: the tour of three)")
-    .option("--json", "one object a line")
-    .option("--keep", "leave the house running, with its status page on 127.0.0.1:8787")
+    .option(
+      "--fault <name>",
+      "what to break; may be given several times (default: a tour of three)",
+      (name: string, before: string[] = []) => [...before, ...name.split(",")],
+    )
+    .option("--json", "one object a line, and after each fault its result")
+    .option("--keep", "leave the house running; its status page is http://127.0.0.1:8787/")
     .option("--brnf <0|1>", "bridge-nf-call-iptables on the node", "1")
-    .option("--inside", "", false);
-  program.parse(argv as string[], { from: "user" });
-  const options = program.opts<{
-    config?: string;
-    fault?: string[];
-    json?: boolean;
-    keep?: boolean;
-    brnf: string;
-    inside: boolean;
-  }>();
-  const config = resolve(options.config ?? EXAMPLE);
-  if (options.inside) {
+    .option("--loopback", "without kernel links: stand-ins on loopback addresses")
+    .addOption(program.createOption("--inside").hideHelp())
+    .addHelpText("after", `\nFaults: ${"`hairpin lab faults`"} lists them with the cause that must come out.`)
+    .action(async () => {
+      code = await build(program.opts<Flags>(), argv);
+    });
+  const done = (value: number) => {
+    code = value;
+  };
+  program
+    .command("faults")
+    .description("list the faults")
+    .action(async () => done(await listFaults()));
+  program
+    .command("break <name>")
+    .description("inject a fault into the running lab, one started with --keep, and tell its story")
+    .action(async (name: string) => done(await ask({ act: "break", fault: name })));
+  program
+    .command("restore")
+    .description("put the running lab right again")
+    .action(async () => done(await ask({ act: "restore" })));
+  program
+    .command("enter <vantage> [command...]")
+    .description("a shell on a machine of the running lab")
+    .action(async (vantage: string, command: string[]) => done(await enter(vantage, command)));
+  await program.parseAsync([...argv], { from: "user" });
+  return code;
+}
+
+async function build(flags: Flags, argv: readonly string[]): Promise<number> {
+  const { findFault, FAULTS } = await import("../lab/faults/catalogue.ts");
+  const unknown = (flags.fault ?? []).filter((name) => findFault(name) === undefined);
+  if (unknown.length > 0) {
+    const { nearest } = await import("../core/config/nearest.ts");
+    const names = FAULTS.map((fault) => fault.name);
+    for (const name of unknown)
+      process.stderr.write(
+        `hairpin lab: there is no fault ${name}; did you mean ${nearest(name, names)}? hairpin lab faults lists all\n`,
+      );
+    return 2;
+  }
+  if (flags.brnf !== "0" && flags.brnf !== "1") {
+    process.stderr.write("hairpin lab: --brnf is 0 or 1\n");
+    return 2;
+  }
+  const config = resolve(flags.config ?? EXAMPLE);
+  if (flags.inside === true) {
     const { runInside } = await import("../lab/inside.ts");
     return runInside({
       config,
-      faults: options.fault ?? [],
-      json: options.json ?? false,
-      keep: options.keep ?? false,
-      brnf: Number(options.brnf),
+      faults: flags.fault ?? [],
+      json: flags.json ?? false,
+      keep: flags.keep ?? false,
+      brnf: Number(flags.brnf),
     });
   }
+  const { loadConfig } = await import("../runtime/node/config-file.ts");
+  loadConfig(config, { missingFiles: "warning" }); // Its problems are told before anything is built.
   const { runOuter } = await import("../lab/outer.ts");
-  return runOuter([...argv], { userNamespace: true });
+  return runOuter(argv, { keep: flags.keep ?? false });
+}
+
+async function listFaults(): Promise<number> {
+  const { FAULTS } = await import("../lab/faults/catalogue.ts");
+  const width = Math.max(...FAULTS.map((fault) => fault.name.length));
+  for (const fault of FAULTS) {
+    const by =
+      fault.ending === "guard"
+        ? "the guard"
+        : fault.ending === "heal"
+          ? "a remedy"
+          : "nobody: told, or nothing to tell";
+    process.stdout.write(`  ${fault.name.padEnd(width)}  ${(fault.cause ?? "–").padEnd(20)} healed by ${by}\n`);
+  }
+  return 0;
+}
+
+async function ask(order: { readonly act: string; readonly fault?: string }): Promise<number> {
+  const { askLab, findLab } = await import("../lab/running.ts");
+  const pid = findLab();
+  if (pid === null) {
+    process.stderr.write("hairpin lab: no lab is running that takes orders; start one with hairpin lab --keep\n");
+    return 3;
+  }
+  const answer = await askLab(pid, order);
+  if (answer.detail !== undefined) process.stderr.write(`hairpin lab: ${answer.detail}\n`);
+  if (answer.result !== undefined) process.stdout.write(`${JSON.stringify(answer.result)}\n`);
+  return answer.ok ? 0 : 1;
+}
+
+async function enter(vantage: string, command: readonly string[]): Promise<number> {
+  const { askLab, enterSpace, findLab } = await import("../lab/running.ts");
+  const pid = findLab();
+  if (pid === null) {
+    process.stderr.write("hairpin lab: no lab is running; start one with hairpin lab --keep\n");
+    return 3;
+  }
+  const { spaces = {} } = await askLab(pid, { act: "vantages" });
+  const ns = spaces[vantage];
+  if (ns === undefined) {
+    process.stderr.write(
+      `hairpin lab: there is no ${vantage} in this house; there are ${Object.keys(spaces).join(", ")}\n`,
+    );
+    return 2;
+  }
+  return enterSpace(pid, ns, command);
 }

@@ -50,6 +50,11 @@ export class LabHouse {
     this.#standins = await startStandins(this.plan, this.secrets, this.#ears.said);
   }
 
+  /** Where a stand-in's words go. */
+  get heard(): HouseEars["said"] {
+    return this.#ears.said;
+  }
+
   get standins(): Standins {
     if (this.#standins === null) throw new Error("the stand-ins have not been started");
     return this.#standins;

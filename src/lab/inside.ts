@@ -1,7 +1,13 @@
-import { Socket } from "node:net";
+import { createServer, Socket } from "node:net";
+import { monoMillis } from "../runtime/node/clock.ts";
 import { loadConfig } from "../runtime/node/config-file.ts";
+import { Director } from "./director.ts";
+import { findFault, TOUR } from "./faults/catalogue.ts";
+import type { Fault } from "./faults/fault.ts";
 import { LabHouse } from "./house.ts";
+import { CONTROL_SOCKET, RELAY_PORT } from "./lab-config.ts";
 import { must } from "./shell.ts";
+import { jsonTimeline, type Timeline, textTimeline } from "./timeline.ts";
 
 export interface InsideOptions {
   readonly config: string;
@@ -26,19 +32,104 @@ export async function runInside(options: InsideOptions): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => process.exit(130));
   const loaded = loadConfig(options.config, { missingFiles: "warning" }); // Before /run is hidden: the file may lie there.
   await must(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]);
-  const t0 = performance.now();
-  const house = await LabHouse.build(loaded, options.brnf, {
-    line: (who, line) => console.log(who, JSON.stringify(line)),
-    said: (who, said) => console.log(who, JSON.stringify(said)),
-    ended: (process, how) => console.log(process.who, how, process.complaints()),
-  });
-  console.log("built", performance.now() - t0);
-  await house.startStandins();
-  console.log("standins", performance.now() - t0);
-  if (process.env["HAIRPIN_LAB_TRY"]) {
-    const { run } = await import("./shell.ts");
-    console.log(await run(["sh", "-c", process.env["HAIRPIN_LAB_TRY"]]));
-    return 0;
+  const start = monoMillis();
+  const colours = process.stdout.isTTY === true && !process.env["NO_COLOR"];
+  const timeline = options.json
+    ? jsonTimeline((text) => process.stdout.write(text), monoMillis, start)
+    : textTimeline(process.stdout, colours);
+  const director = new Director(timeline, start);
+  const house = await LabHouse.build(loaded, options.brnf, director.ears);
+  timeline.house(house.plan, options.brnf);
+  await director.raise(house);
+  const names = options.faults.length > 0 ? options.faults : options.keep ? [] : TOUR;
+  const code = await runFaults(
+    director,
+    timeline,
+    names.flatMap((name) => findFault(name) ?? []),
+    options.keep,
+  );
+  if (!options.keep) return code;
+  await serveControl(director, timeline);
+  return new Promise(() => {}); // Until a signal, or the end of whoever started it.
+}
+
+async function runFaults(
+  director: Director,
+  timeline: Timeline,
+  faults: readonly Fault[],
+  keep: boolean,
+): Promise<number> {
+  const rows: Awaited<ReturnType<Director["tellFault"]>>[] = [];
+  let skipped = 0;
+  for (const [index, fault] of faults.entries()) {
+    const missing = fault.missing?.(director.bench) ?? null;
+    if (missing !== null) {
+      director.say(`${fault.name} cannot happen in this house: ${missing}`, {
+        tone: "held",
+        what: "skipped",
+        fields: { fault: fault.name },
+      });
+      skipped += 1;
+      continue;
+    }
+    // The guard needs no quorum and no grace; everything else starts with a house that has been seen to be well.
+    await director.green(fault.ending === "guard" && index === 0 ? 1 : director.readyRounds);
+    rows.push(await director.tellFault(fault, faults.length === 1 ? "" : `${index + 1} of ${faults.length} ·`));
+    const isLast = index === faults.length - 1;
+    await director.restore(!isLast || keep);
   }
-  return 0;
+  if (rows.length > 1) timeline.table(rows);
+  if (rows.some((row) => row.complaints.length > 0)) return 1;
+  return skipped > 0 && rows.length === 0 ? 3 : 0;
+}
+
+/** One JSON object a line in, one out: what `hairpin lab break`, `restore` and `enter` ask for. */
+async function serveControl(director: Director, timeline: Timeline): Promise<void> {
+  let queue: Promise<unknown> = Promise.resolve();
+  const obey = async (line: string): Promise<Record<string, unknown>> => {
+    const { act, fault: name } = JSON.parse(line) as { act: string; fault?: string };
+    if (act === "vantages") {
+      const { plan } = director.house;
+      const spaces = Object.fromEntries(
+        plan.house.vantages.map((vantage) => [vantage.name, director.house.namespaceOf(vantage)]),
+      );
+      return {
+        ok: true,
+        spaces: {
+          ...Object.fromEntries(plan.machines.map((machine) => [machine.ns, machine.ns])),
+          ...spaces,
+          [plan.node.ns]: plan.node.ns,
+          switch: plan.ns.switch,
+          pods: plan.ns.pods,
+        },
+      };
+    }
+    if (act === "restore") return { ok: await director.restore(true) };
+    const fault = findFault(name ?? "");
+    if (act !== "break" || fault === undefined) return { ok: false, detail: `there is no fault ${name}` };
+    const missing = fault.missing?.(director.bench) ?? null;
+    if (missing !== null) return { ok: false, detail: `${fault.name} cannot happen in this house: ${missing}` };
+    const { result, complaints } = await director.tellFault(fault, "");
+    return { ok: complaints.length === 0, result };
+  };
+  const server = createServer((socket) => {
+    let text = "";
+    socket.on("error", () => socket.destroy());
+    socket.on("data", (chunk) => {
+      text += chunk;
+      const end = text.indexOf("\n");
+      if (end < 0) return;
+      const line = text.slice(0, end);
+      queue = queue
+        .then(() => obey(line))
+        .then(
+          (answer) => socket.end(`${JSON.stringify(answer)}\n`),
+          (error: unknown) => socket.end(`${JSON.stringify({ ok: false, detail: String(error) })}\n`),
+        );
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(CONTROL_SOCKET, resolve));
+  timeline.note(
+    `The house goes on: http://127.0.0.1:${RELAY_PORT}/ is its hub. hairpin lab break NAME · lab restore · lab enter VANTAGE; Ctrl-C ends it.`,
+  );
 }

@@ -24,7 +24,7 @@ export async function buildHouse(plan: HousePlan, options: { readonly brnf: numb
   }
   await buildSwitch(plan);
   await buildNode(plan, options);
-  for (const machine of machines) await plugIn(plan, machine);
+  for (const machine of machines) await plugMachine(plan, machine);
 }
 
 async function buildSwitch(plan: HousePlan): Promise<void> {
@@ -147,7 +147,7 @@ export function forwardingRules(plan: HousePlan): string {
   ].join("\n");
 }
 
-async function plugIn(plan: HousePlan, machine: Machine): Promise<void> {
+export async function plugMachine(plan: HousePlan, machine: Machine): Promise<void> {
   const { ns, node, lan, gateway, routedNet } = plan;
   if (machine.at === "router") {
     await buildRouter(plan);

@@ -1,0 +1,164 @@
+import { bootLinks, makeLink } from "../node-boot.ts";
+import { inside, ipBatch, run } from "../shell.ts";
+import { addDefaultRoute, bridgeLines } from "../topology.ts";
+import { type Fault, needsLink, OTHER_MAC } from "./fault.ts";
+
+/** Faults of the link and of what it sits on: the guard's own. */
+export const LINK_FAULTS: readonly Fault[] = [
+  {
+    name: "link-deleted",
+    title: ({ link }) => `ip link del ${link.name}`,
+    cause: "link_missing",
+    ending: "guard",
+    missing: needsLink,
+    inject: (bench) => bench.ipOnNode(`link del ${bench.link.name}`),
+    restore: (bench) => bench.linkAsDeclared(),
+  },
+  {
+    name: "link-down",
+    title: ({ link }) => `ip link set ${link.name} down`,
+    cause: "link_down",
+    ending: "guard",
+    missing: needsLink,
+    inject: (bench) => bench.ipOnNode(`link set ${bench.link.name} down`),
+    restore: (bench) => bench.linkAsDeclared(),
+  },
+  {
+    name: "link-other-mac",
+    title: ({ link }) => `${link.name} is made anew by somebody else, with the MAC ${OTHER_MAC}`,
+    cause: "link_drifted",
+    ending: "guard",
+    missing: needsLink,
+    inject: (bench) =>
+      bench.holdingGuard("the lab makes the link with another MAC", async () => {
+        await bench.ipOnNode(`link del ${bench.link.name}`);
+        await makeLink(bench.plan, bench.link, OTHER_MAC);
+      }),
+    restore: (bench) => bench.linkAsDeclared(),
+  },
+  {
+    name: "mac-changed-in-place",
+    title: ({ link }) => `ip link set ${link.name} address ${OTHER_MAC}: the speaker does not notice`,
+    cause: "link_drifted",
+    ending: "guard",
+    missing: needsLink,
+    inject: (bench) => bench.ipOnNode(`link set ${bench.link.name} address ${OTHER_MAC}`),
+    restore: (bench) => bench.linkAsDeclared(),
+  },
+  {
+    name: "link-recreated-other-mac",
+    title: ({ link }) =>
+      `${link.name} had another MAC for a moment; the clients have learnt it, and the link is right again`,
+    cause: "stale_neighbour",
+    ending: "heal",
+    missing: needsLink,
+    inject: (bench) =>
+      bench.holdingGuard("the lab makes the link with another MAC and back", async () => {
+        const { plan, link } = bench;
+        await bench.ipOnNode(`link del ${link.name}`);
+        await makeLink(plan, link, OTHER_MAC);
+        // Clients take a gratuitous ARP only for an address that they know: a glance first, then the announcement.
+        for (const address of plan.pods.flatMap((pod) => pod.addresses)) {
+          await run(
+            inside(plan.node.ns, [
+              "arping",
+              "-q",
+              "-U",
+              "-c",
+              "1",
+              "-w",
+              "0.01",
+              "-S",
+              address,
+              "-i",
+              link.name,
+              address,
+            ]),
+          );
+        }
+        await bench.ipOnNode(`link del ${link.name}`);
+        await makeLink(plan, link, link.mac);
+      }),
+    restore: (bench) => bench.linkAsDeclared(),
+  },
+  {
+    name: "bridge-deleted",
+    title: ({ plan, link }) =>
+      `ip link del ${plan.node.bridge}, and ${link.name} with it; the bridge is back after 15 s`,
+    cause: "parent_missing",
+    ending: "guard",
+    missing: needsLink,
+    inject: (bench) => bench.ipOnNode(`link del ${bench.plan.node.bridge}`),
+    later: async (bench, sleep) => {
+      await sleep(15_000);
+      const { plan } = bench;
+      await ipBatch(plan.node.ns, [
+        ...bridgeLines(plan),
+        ...plan.machines
+          .filter((machine) => machine.at === "bridge")
+          .map((machine) => `link set ${machine.port} master ${plan.node.bridge} up`),
+      ]);
+      await addDefaultRoute(plan);
+    },
+    restore: (bench) => bench.linkAsDeclared(),
+    limitMs: 90_000,
+  },
+  {
+    name: "uplink-down",
+    title: ({ plan }) => `the cable of ${plan.node.uplink} is pulled; back after 60 s`,
+    cause: "lan_path",
+    ending: "told",
+    missing: (bench) =>
+      bench.plan.machines.some((machine) => machine.at !== "bridge" && machine.vantages.length > 0)
+        ? null
+        : "there is no vantage on the LAN",
+    inject: (bench) => ipBatch(bench.plan.ns.switch, ["link set p-node down"]),
+    later: async (bench, sleep) => {
+      await sleep(60_000);
+      await ipBatch(bench.plan.ns.switch, ["link set p-node up"]);
+    },
+    restore: (bench) => ipBatch(bench.plan.ns.switch, ["link set p-node up"]),
+    limitMs: 120_000,
+  },
+  {
+    name: "flapping",
+    title: () => "the speaker hangs for 13 s and goes on for 13 s, again and again",
+    cause: "not_announced",
+    ending: "told",
+    missing: needsLink,
+    inject: (bench) => bench.kubernetes({ kind: "speaker", act: "stop" }),
+    later: async (bench, sleep) => {
+      for (let round = 0; round < 5; round++) {
+        await sleep(13_000);
+        await bench.kubernetes({ kind: "speaker", act: "ensure" });
+        await sleep(13_000);
+        await bench.kubernetes({ kind: "speaker", act: "stop" });
+      }
+    },
+    restore: (bench) => bench.kubernetes({ kind: "speaker", act: "ensure" }),
+    limitMs: 180_000,
+  },
+];
+
+/** The boot in the wrong order, which the speaker never gets over by itself. */
+export const BOOT_ORDER: Fault = {
+  name: "speaker-before-link",
+  title: ({ link }) => `boot in the wrong order: the speaker looked before ${link.name} was there`,
+  cause: "not_announced",
+  ending: "heal",
+  hostSees: true,
+  missing: needsLink,
+  inject: (bench) =>
+    bench.holdingGuard("the lab boots the node in the wrong order", async () => {
+      await bench.kubernetes({ kind: "speaker", act: "remove" });
+      await bench.ipOnNode(`link del ${bench.link.name}`);
+      await bench.kubernetes({ kind: "speaker", act: "start" });
+      await bootLinks(bench.plan);
+      await bench.flushNeighbours();
+    }),
+  restore: async (bench) => {
+    await bench.linkAsDeclared();
+    await bench.kubernetes({ kind: "speaker", act: "remove" });
+    await bench.kubernetes({ kind: "speaker", act: "start" });
+  },
+};
