@@ -5,13 +5,15 @@ export type Stage = NetFault["stage"];
 
 /** What an error object of Node or undici says, as a value. */
 export function faultOf(stage: Stage, error: unknown): { readonly ok: false; readonly fault: NetFault } {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, name } = error as NodeJS.ErrnoException;
+  // undici gives some errors of its parser a code of llhttp's, and some none.
+  const known = typeof code === "string" ? code : name === "HTTPParserError" ? "HPE_INVALID" : null;
   return {
     ok: false,
     fault: {
       stage,
       timedOut: false,
-      errno: typeof code === "string" ? code.slice(0, 32) : null,
+      errno: known?.slice(0, 32) ?? null,
       message: message ?? String(error),
     },
   };
