@@ -75,7 +75,8 @@ export function createSend(resolver: HubResolver): Send {
       const stream = url.protocol === "https:" ? await secure(socket, name) : socket;
       client = new Client(url.origin, {
         pipelining: 0,
-        connect: (_options, callback) => callback(null, stream as never),
+        // Later: called from within its own loop, undici would never look at the request again.
+        connect: (_options, callback) => queueMicrotask(() => callback(null, stream as never)),
       });
       const reply = await request.call(client, {
         method: outgoing.method,
