@@ -60,7 +60,7 @@ export function settle(
       : { ...known, state: "delivered", done_at: at };
     return { delivery: done, subscriber: { ...subscriber, not_found: 0 }, disabledNow: false };
   }
-  const error = attempt.kind === "failed" ? attempt.detail : `the receiver answered ${status}`;
+  const error = attempt.kind === "failed" ? attempt.detail || "no answer" : `the receiver answered ${status}`;
   const notFound = status === 404 ? subscriber.not_found + 1 : status === null ? subscriber.not_found : 0;
   const why =
     status === 410

@@ -15,7 +15,7 @@ const CHARS_MIN = 16;
 const BYTES_MAX = 4_096;
 /** What manuals and examples print, and what people leave standing. */
 const DEFAULTS =
-  /^(change[-_ ]?me|secret|password|passwd|default|example|token|hairpin|test|admin|placeholder|your[-_ ]?.*|x+|0+|1+|replace[-_ ]?me.*)+$/i;
+  /^((change|me|replace|secret|password|passwd|default|example|token|hairpin|test|admin|placeholder|your|here|key|x|0|1)[-_ .]?)+$/i;
 
 /**
  * Reads a secret from a file. Refuses one that is missing, readable by group or others, short, or a well-known default, because
