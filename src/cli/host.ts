@@ -11,6 +11,8 @@ import { type Listening, listen } from "../runtime/node/host-server.ts";
 import { KubeconfigError, readKubeconfig } from "../runtime/node/kubeconfig.ts";
 import { followLinks } from "../runtime/node/link-events.ts";
 import { createLog } from "../runtime/node/log.ts";
+import { removePause, writePause } from "../runtime/node/pause-file.ts";
+import { runDirectory } from "../runtime/node/run-directory.ts";
 import { readSecret } from "../runtime/node/secret-file.ts";
 
 const USAGE = `Usage: hairpin host [--config FILE] [--name HOST]
@@ -71,6 +73,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       find: guardian.repairs.find,
       facts: guardian.facts,
       resetBreaker: guardian.resetBreaker,
+      pause: (forMillis, reason) => writePause(runDirectory(), forMillis, reason),
+      resume: () => removePause(runDirectory()),
     },
     verify: isUnix ? null : (headers, body) => verify(secrets, headers, body, Date.now() / 1_000, hmac),
     log: (level, fields, message) => log[level](fields, message),

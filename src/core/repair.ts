@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { NAME } from "./observation.ts";
+import { DAY, parseDuration, SECOND } from "./units.ts";
 
 /** The steps of the ladder, in order. A person is the fifth. */
 export const STEPS = ["ensure-link", "announce", "restart-speaker", "recreate-link"] as const;
@@ -24,6 +25,21 @@ export const repairRequest = z.strictObject({
     .regex(/^[A-Za-z0-9_.-]{1,15}$/)
     .optional(),
 });
+
+/** The body of `POST /v1/pause` at the host, in the words of the hub's own. Without `for`: an hour. */
+export const pauseOrder = z.strictObject({
+  for: z
+    .string()
+    .max(32)
+    .refine((text) => {
+      const millis = parseDuration(text);
+      return millis !== null && millis >= SECOND && millis <= DAY;
+    }, "a duration between 1s and 24h")
+    .optional(),
+  reason: z.string().max(512).optional(),
+});
+/** The body of an order that says nothing more: empty, or `{}`. */
+export const noOrder = z.strictObject({});
 
 export const REFUSALS = [
   "host_not_armed",

@@ -2,7 +2,7 @@ import type { House } from "../core/config/house.ts";
 import type { HostFacts } from "../core/facts.ts";
 import type { RepairReport, RepairRequest } from "../core/repair.ts";
 import { type Millis, SECOND } from "../core/units.ts";
-import type { Clock, HostLink, Log } from "./hub-ports.ts";
+import type { Clock, HostLink, HostOrder, Log } from "./hub-ports.ts";
 
 const WAIT: Millis = 5 * SECOND;
 /** After a failed question; short, because a host that comes back is wanted for the next decision. */
@@ -28,6 +28,9 @@ export function createHosts(
 ) {
   const controller = new AbortController();
   const asking = new Set<string>();
+  /** A pause, or its end, that a host has not taken yet. */
+  const owed = new Map<string, { readonly order: HostOrder; readonly untilMono: Millis }>();
+  const ordering = new Set<string>();
   const sleep = (millis: Millis) =>
     new Promise<void>((resolve) => {
       const done = () => {
@@ -55,6 +58,7 @@ export function createHosts(
         revision = reply.value.boot_id === bootId || bootId === "" ? reply.value.revision : -1;
         bootId = reply.value.boot_id;
         inputs.facts(name, reply.value);
+        void deliver(name);
         await sleep(BREATH);
         continue;
       }
@@ -65,6 +69,27 @@ export function createHosts(
       if (clock.mono() - heardAt >= SILENT_AFTER) inputs.facts(name, null);
       await sleep(PAUSE);
     }
+  }
+
+  /** Hands a host what it is owed, one order at a time; what it does not take is tried again when it next answers. */
+  async function deliver(name: string): Promise<void> {
+    const due = owed.get(name);
+    const link = links[name];
+    if (due === undefined || link === undefined || ordering.has(name)) return;
+    const left = due.untilMono - clock.mono();
+    if (left <= 0) {
+      owed.delete(name);
+      return;
+    }
+    ordering.add(name);
+    const order = due.order.kind === "pause" ? { ...due.order, forMillis: left } : due.order;
+    const reply = (await link.order?.(order)) ?? { kind: "answer", value: null };
+    ordering.delete(name);
+    if (reply.kind === "answer" && owed.get(name) === due) owed.delete(name);
+    const detail = reply.kind === "unreachable" ? reply.detail : null;
+    log(detail === null ? "info" : "warn", { host: name, order: order.kind, detail }, "an order to the host");
+    // A newer order came while this one was on its way.
+    if (owed.has(name) && owed.get(name) !== due) await deliver(name);
   }
 
   const linkOf = (group: string): HostLink | null => {
@@ -90,6 +115,23 @@ export function createHosts(
       for (const [name, link] of Object.entries(links)) void follow(name, link);
     },
     stop: () => controller.abort(),
+    /**
+     * Tells every host. A pause and its end are tried again until they are taken or `forMillis` is over; a breaker is closed now or
+     * not at all, since the host may open it again for a new reason before it next answers (I12).
+     */
+    order(order: HostOrder, forMillis: Millis): void {
+      for (const [name, link] of Object.entries(links)) {
+        if (order.kind === "reset_breaker")
+          void link.order?.(order).then((reply) => {
+            const detail = reply.kind === "unreachable" ? reply.detail : null;
+            log(detail === null ? "info" : "warn", { host: name, order: order.kind, detail }, "an order to the host");
+          });
+        else {
+          owed.set(name, { order, untilMono: clock.mono() + forMillis });
+          void deliver(name);
+        }
+      }
+    },
     async repair(group: string, request: RepairRequest): Promise<void> {
       asking.add(request.id);
       await question(group, request.id, (link) => link.repair(request)).finally(() => asking.delete(request.id));

@@ -20,11 +20,19 @@ export type HostReply<T> =
   | { readonly kind: "unknown_id" }
   | { readonly kind: "unreachable"; readonly detail: string };
 
+/** What a person asked of the hub and the host has to keep too: its guard and its own breaker know nothing of the hub. */
+export type HostOrder =
+  | { readonly kind: "pause"; readonly forMillis: Millis; readonly reason: string | null }
+  | { readonly kind: "resume" }
+  | { readonly kind: "reset_breaker" };
+
 /** The way to one host hook, over its unix socket or a signed address. */
 export interface HostLink {
   facts(after: number, waitMs: Millis, signal: AbortSignal): Promise<HostReply<HostFacts>>;
   repair(request: RepairRequest): Promise<HostReply<RepairReport>>;
   report(id: string): Promise<HostReply<RepairReport>>;
+  /** Every order may be repeated. Absent where a host takes none. */
+  order?(order: HostOrder): Promise<HostReply<null>>;
 }
 
 /** One event on its way out, with what every receiver gets of it. */

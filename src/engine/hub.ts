@@ -24,6 +24,8 @@ const LEDGER_EVERY: Millis = 5 * SECOND;
 const PRUNE_EVERY: Millis = 10 * MINUTE;
 /** Longer than a signature is accepted (300 s): within it a repeat is told from a forgery by its body. */
 const RECEIPTS_FOR: Millis = 600 * SECOND;
+/** A host that cannot be told of a resume sooner stays paused until its end: a person may have paused it anew since. */
+const RESUME_FOR: Millis = 5 * MINUTE;
 /** Boots of a vantage that are remembered as superseded. */
 const BOOTS_MAX = 16;
 
@@ -192,6 +194,7 @@ export function createHub(ports: HubPorts) {
           message: data.message,
           heal_id: data.heal_id,
           incident: data.incident,
+          advice: data.advice ?? null,
         },
         "emitted",
       );
@@ -478,10 +481,18 @@ export function createHub(ports: HubPorts) {
     delivery: (id: string): Delivery | null => store.delivery(id),
     replay: deliveries.replay,
     acknowledge: deliveries.acknowledge,
-    pause: (forMillis: Millis, reason: string | null): void =>
-      void advance(everyGroup({ kind: "paused", forMillis, reason })),
-    resume: (): void => void advance(everyGroup({ kind: "resumed" })),
-    resetBreaker: (): void => void advance(everyGroup({ kind: "breaker_reset" })),
+    pause(forMillis: Millis, reason: string | null): void {
+      advance(everyGroup({ kind: "paused", forMillis, reason }));
+      hosts.order({ kind: "pause", forMillis, reason }, forMillis);
+    },
+    resume(): void {
+      advance(everyGroup({ kind: "resumed" }));
+      hosts.order({ kind: "resume" }, RESUME_FOR);
+    },
+    resetBreaker(): void {
+      advance(everyGroup({ kind: "breaker_reset" }));
+      hosts.order({ kind: "reset_breaker" }, 0);
+    },
     testNotification(): readonly Delivery[] {
       const draft = {
         kind: "test",

@@ -2,8 +2,15 @@ import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { factsQuery, type HostFacts } from "../core/facts.ts";
 import { NAME } from "../core/observation.ts";
-import { type Refusal, type RepairReport, type RepairRequest, repairRequest } from "../core/repair.ts";
-import type { Millis } from "../core/units.ts";
+import {
+  noOrder,
+  pauseOrder,
+  type Refusal,
+  type RepairReport,
+  type RepairRequest,
+  repairRequest,
+} from "../core/repair.ts";
+import { HOUR, type Millis, parseDuration } from "../core/units.ts";
 import { readJson } from "./json.ts";
 import { invalid, problem } from "./problem.ts";
 
@@ -23,6 +30,9 @@ export interface HostPort {
     signal: AbortSignal | null,
   ) => Promise<HostFacts | null>;
   readonly resetBreaker: () => boolean;
+  /** Holds the guard and every repair; says until when. Throws when it cannot be written down. */
+  readonly pause: (forMillis: Millis, reason: string | null) => string;
+  readonly resume: () => void;
 }
 
 export interface HostAnswer {
@@ -60,17 +70,8 @@ export function hostApp({ host, verify, log }: HostHookDeps): Hono<Vars> {
   app.use(signed(verify, log));
 
   app.post("/v1/repairs", async (c) => {
-    if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? ""))
-      return problem(c, 415, { detail: "application/json is wanted" });
-    const read = readJson(c.get("body"));
-    if (!read.ok)
-      return problem(c, 422, {
-        detail: `${read.path || "the body"}: ${read.message}`,
-        errors: [{ path: read.path, message: read.message }],
-      });
-    const parsed = repairRequest.safeParse(read.value);
-    if (!parsed.success) return invalid(c, parsed.error);
-    return answered(c, await host.submit(parsed.data));
+    const body = bodyOf(c, repairRequest);
+    return body.ok ? answered(c, await host.submit(body.value)) : body.response;
   });
   app.get("/v1/repairs/:id", (c) => {
     const id = c.req.param("id");
@@ -89,6 +90,21 @@ export function hostApp({ host, verify, log }: HostHookDeps): Hono<Vars> {
       ? c.json({ breaker: "closed" })
       : problem(c, 503, { detail: "the journal does not take it: the breaker stays as it is" }),
   );
+  app.post("/v1/pause", (c) => {
+    const body = bodyOf(c, pauseOrder, true);
+    if (!body.ok) return body.response;
+    const { for: wanted, reason } = body.value;
+    const millis = wanted === undefined ? HOUR : (parseDuration(wanted) ?? HOUR);
+    return written(c, () => ({ state: "maintenance", until: host.pause(millis, reason ?? null) }));
+  });
+  app.post("/v1/resume", (c) => {
+    const body = bodyOf(c, noOrder, true);
+    if (!body.ok) return body.response;
+    return written(c, () => {
+      host.resume();
+      return { state: "resumed" };
+    });
+  });
   app.get("/healthz", (c) => c.json({ ok: true }));
 
   app.notFound((c) => problem(c, 404, { detail: "nothing is here" }));
@@ -113,6 +129,39 @@ function signed(verify: HostHookDeps["verify"], log: HostHookDeps["log"]): Middl
     }
     return next();
   };
+}
+
+interface Schema<T> {
+  readonly safeParse: (
+    value: unknown,
+  ) =>
+    | { readonly success: true; readonly data: T }
+    | { readonly success: false; readonly error: Parameters<typeof invalid>[1] };
+}
+type Body<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly response: Response };
+
+/** The body of a request, in exactly this form; an empty one stands for `{}` where that is allowed. */
+function bodyOf<T>(c: Context<Vars>, schema: Schema<T>, emptyAllowed = false): Body<T> {
+  const text = c.get("body");
+  const isEmpty = text === "" && emptyAllowed;
+  if (!isEmpty && !/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? ""))
+    return { ok: false, response: problem(c, 415, { detail: "application/json is wanted" }) };
+  const read = isEmpty ? ({ ok: true, value: {} } as const) : readJson(text);
+  if (!read.ok) {
+    const detail = `${read.path || "the body"}: ${read.message}`;
+    return { ok: false, response: problem(c, 422, { detail, errors: [{ path: read.path, message: read.message }] }) };
+  }
+  const parsed = schema.safeParse(read.value);
+  return parsed.success ? { ok: true, value: parsed.data } : { ok: false, response: invalid(c, parsed.error) };
+}
+
+/** A pause that cannot be written down is not one. */
+function written(c: Context, order: () => Readonly<Record<string, string>>): Response {
+  try {
+    return c.json(order());
+  } catch (error) {
+    return problem(c, 503, { detail: `the pause file: ${(error as { code?: string }).code ?? "not writable"}` });
+  }
 }
 
 function answered(c: Context, answer: HostAnswer): Response {

@@ -13,7 +13,20 @@ async function started(check: HostHookDeps["verify"] = null, more = {}) {
   await host.start();
   world.calls.length = 0;
   const app = hostApp({
-    host: { submit: host.repairs.submit, find: host.repairs.find, facts: host.facts, resetBreaker: host.resetBreaker },
+    host: {
+      submit: host.repairs.submit,
+      find: host.repairs.find,
+      facts: host.facts,
+      resetBreaker: host.resetBreaker,
+      pause: (forMillis, reason) => {
+        const until = new Date(ports().clock.wall() + forMillis).toISOString();
+        world.pauseText = JSON.stringify({ until, reason });
+        return until;
+      },
+      resume: () => {
+        world.pauseText = null;
+      },
+    },
     verify: check,
     log: () => {},
   });
@@ -126,3 +139,27 @@ test("facts take a revision and a wait; anything else is a 422", async () => {
     assert.equal((await app.request(`/v1/facts?${query}`)).status, 422, query);
   assert.equal((await app.request("/v1/facts?link=other0")).status, 404);
 });
+
+test("a pause through the hook holds repairs, may be repeated, has an end, and ends by a resume", async () => {
+  const { app, world, post } = await started();
+  const send = (path: string, body: string | null, type = "application/json") =>
+    app.request(path, { method: "POST", body, headers: body === null ? {} : { "content-type": type } });
+  const first = await send("/v1/pause", '{"for":"30m","reason":"new switch"}');
+  assert.deepEqual([first.status, await first.json()], [200, { state: "maintenance", until: pausedUntil(world) }]);
+  assert.equal((await send("/v1/pause", '{"for":"30m","reason":"new switch"}')).status, 200);
+  const refused = await post(JSON.stringify(good));
+  assert.equal(refused.status, 423);
+  assert.match(((await refused.json()) as { detail: string }).detail, /new switch/);
+  for (const body of ['{"for":"25h"}', '{"for":"0s"}', '{"for":3600}', '{"until":"x"}', "[]"])
+    assert.equal((await send("/v1/pause", body)).status, 422, body);
+  assert.equal((await send("/v1/pause", "for=1h", "text/plain")).status, 415);
+  assert.equal((await send("/v1/resume", null)).status, 200);
+  assert.equal((await send("/v1/resume", "{}")).status, 200, "twice is the same");
+  assert.equal(world.pauseText, null);
+  assert.equal((await post(JSON.stringify({ ...good, id: "b" }))).status, 202);
+  assert.equal((await send("/v1/pause", null)).status, 200, "an end without being asked for one");
+  assert.ok(pausedUntil(world) !== null);
+});
+
+const pausedUntil = (world: { pauseText: string | null }) =>
+  world.pauseText === null ? null : (JSON.parse(world.pauseText) as { until: string }).until;

@@ -10,11 +10,7 @@ import { openJournalDisk } from "./journal.ts";
 import { createKubernetes } from "./kubernetes.ts";
 import { createLinks } from "./link-facts.ts";
 import type { Log } from "./log.ts";
-
-/** Where `hairpin pause` leaves its file and the sockets lie; the lab runs several hosts on one machine. */
-export function runDirectory(): string {
-  return process.env["HAIRPIN_RUN"] ?? "/run/hairpin";
-}
+import { runDirectory } from "./run-directory.ts";
 
 const PAUSE_MAX = 4_096;
 

@@ -4,7 +4,7 @@ import Client from "undici/lib/dispatcher/client.js";
 import { hostFacts } from "../../core/facts.ts";
 import { REFUSALS, type RepairRequest, repairReport } from "../../core/repair.ts";
 import { sign } from "../../core/standard-webhooks.ts";
-import type { HostLink, HostReply } from "../../engine/hub-ports.ts";
+import type { HostLink, HostOrder, HostReply } from "../../engine/hub-ports.ts";
 import { hmac } from "./hmac.ts";
 
 const ANSWER_MAX = 1_048_576;
@@ -93,7 +93,8 @@ export function createHostLink(listen: string, key: string | null): HostLink & {
   return {
     async facts(after, waitMs, signal) {
       try {
-        const reply = await call("facts", "GET", `/v1/facts?after=${after}&wait_ms=${waitMs}`, "", waitMs, signal);
+        const query = after < 0 ? `wait_ms=${waitMs}` : `after=${after}&wait_ms=${waitMs}`; // Nothing has been seen yet.
+        const reply = await call("facts", "GET", `/v1/facts?${query}`, "", waitMs, signal);
         if (reply.status !== 200) return { kind: "unreachable", detail: `the host answered ${reply.status}` };
         const parsed = hostFacts.safeParse(reply.body);
         return parsed.success
@@ -108,10 +109,34 @@ export function createHostLink(listen: string, key: string | null): HostLink & {
     },
     repair: (asked) => report("POST", "/v1/repairs", JSON.stringify(asked), asked),
     report: (id) => report("GET", `/v1/repairs/${encodeURIComponent(id)}`, "", null),
+    async order(order) {
+      try {
+        const reply = await call("repairs", "POST", ORDERS[order.kind], bodyOf(order), TIMEOUT);
+        return reply.status === 200
+          ? { kind: "answer", value: null }
+          : { kind: "unreachable", detail: `the host answered ${reply.status}` };
+      } catch (error) {
+        return { kind: "unreachable", detail: say(error) };
+      }
+    },
     close() {
       for (const client of clients.values()) client.destroy().catch(() => undefined);
     },
   };
+}
+
+const ORDERS: Readonly<Record<HostOrder["kind"], string>> = {
+  pause: "/v1/pause",
+  resume: "/v1/resume",
+  reset_breaker: "/v1/breaker/reset",
+};
+
+function bodyOf(order: HostOrder): string {
+  if (order.kind !== "pause") return "{}";
+  return JSON.stringify({
+    for: `${Math.ceil(order.forMillis / 1_000)}s`,
+    ...(order.reason === null ? {} : { reason: order.reason }),
+  });
 }
 
 /** A refusal comes as problem+json; the reducer gets it as a report, so that there is one form of an answer. */
