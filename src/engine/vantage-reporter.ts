@@ -91,7 +91,8 @@ export async function createReporter(ports: ReporterPorts, hurry: (rounds: numbe
     const id = body === null ? null : webhookId(body);
     if (body === null || id === null) return drop(seq, "unreadable on disk");
     const reply = await post(ports, id, body, signal);
-    if (signal.aborted) return;
+    // An answer that came while stopping still counts: sending it again at the next start would be for nothing.
+    if (signal.aborted && reply.status === null) return;
     const verdict = judge(reply);
     if (verdict === "away") {
       errors = (reply.status ?? 0) >= 500 && reply.status !== 503 ? errors + 1 : 0;
@@ -128,15 +129,22 @@ export async function createReporter(ports: ReporterPorts, hurry: (rounds: numbe
     await ports.clock.sleep(wait, signal);
   }
 
+  /** A disk that refuses is asked again with the next number; within this process the numbers grow all the same. */
+  async function reserve(): Promise<void> {
+    if (last <= reserved) return;
+    const block = last + SEQ_BLOCK - 1;
+    try {
+      await disk.writeSeq(block);
+      reserved = block;
+    } catch (error) {
+      log("warn", { detail: String(error) }, "the sequence could not be stored");
+    }
+  }
+
   return {
     async nextSeq() {
       last++;
-      if (last > reserved) {
-        reserved = last + SEQ_BLOCK - 1;
-        await disk
-          .writeSeq(reserved)
-          .catch((error) => log("warn", { detail: String(error) }, "the sequence could not be stored"));
-      }
+      await reserve();
       return last;
     },
     async report(seq, body) {
@@ -157,7 +165,10 @@ export async function createReporter(ports: ReporterPorts, hurry: (rounds: numbe
         else await sendOldest(oldest, signal);
       }
     },
-    close: () => spool("the vantage stops"),
+    async close() {
+      await reserve();
+      await spool("the vantage stops");
+    },
   };
 }
 
