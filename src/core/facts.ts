@@ -99,9 +99,20 @@ export const hostFacts = z.object({
 
 /** The query of `GET /v1/facts`: waits until the revision is above `after`, at most `wait_ms`. */
 export const factsQuery = z.strictObject({
-  after: z.string().regex(/^\d{1,15}$/, "a revision").transform(Number).optional(),
-  wait_ms: z.string().regex(/^\d{1,6}$/, "milliseconds").transform(Number).optional(),
-  link: z.string().regex(/^[A-Za-z0-9_.-]{1,15}$/, "the name of a link").optional(),
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, "a revision")
+    .transform(Number)
+    .optional(),
+  wait_ms: z
+    .string()
+    .regex(/^\d{1,6}$/, "milliseconds")
+    .transform(Number)
+    .optional(),
+  link: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,15}$/, "the name of a link")
+    .optional(),
 });
 
 export type LinkFacts = z.infer<typeof linkFacts>;

@@ -59,6 +59,8 @@ export interface HostView {
   readonly at: Millis | null;
   /** Since when each finding has stood in the facts without a break: facts that are seen for an instant are not told. */
   readonly standing: Readonly<Record<string, Millis>>;
+  /** Since when the link has its present ifindex; absent while it has had it since the first facts. */
+  readonly ifindexSince?: Millis;
 }
 
 /** All that was heard from vantages and hosts. Plain data, bounded by the configuration. */
@@ -162,7 +164,10 @@ export function recordFacts(view: SiteView, host: string, facts: HostFacts | nul
   if (before === undefined || facts === null) return view;
   const standing: Record<string, Millis> = {};
   for (const finding of findings(facts, before.declared)) standing[finding] = before.standing[finding] ?? mono;
-  return { ...view, hosts: { ...view.hosts, [host]: { ...before, facts, at: mono, standing } } };
+  const index = before.facts?.link.ifindex ?? null;
+  const isNew = before.facts !== null && facts.link.ifindex !== null && facts.link.ifindex !== index;
+  const after: HostView = { ...before, facts, at: mono, standing, ...(isNew ? { ifindexSince: mono } : {}) };
+  return { ...view, hosts: { ...view.hosts, [host]: after } };
 }
 
 /** Words for what is not right in the facts. Null is unknown and never a finding. */

@@ -77,3 +77,16 @@ export function worstFailure(
   const worst = failing[0];
   return worst === undefined ? null : { failure: worst.failure!, detail: worst.detail };
 }
+
+/** Since when the newest run of good samples of all these checks lasts; null when one is not good. */
+export function goodSince(checks: readonly CheckHistory[]): number | null {
+  const starts = checks.map((check) => {
+    let since: number | null = null;
+    for (const sample of [...check.samples].reverse()) {
+      if (!sample.ok) break;
+      since = sample.at;
+    }
+    return since;
+  });
+  return starts.length === 0 || starts.includes(null) ? null : Math.max(...starts.map((start) => start ?? 0));
+}

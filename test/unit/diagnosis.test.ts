@@ -246,3 +246,21 @@ test("no fact of the host alone casts two votes, and stale facts cast none", () 
   const later = world.rounds(20, both(silent)).assess();
   assert.equal(later.votes.filter((vote) => vote.kind === "host_fact").length, 0);
 });
+
+test("a link that was just made is not told before the speaker has had its look at it", () => {
+  const link = { ...factsOf().link, ifindex: 8 };
+  const green: Sight = { answers: [], table: LINK_MAC };
+  const world = calm().facts({ link }).rounds(4, both(green)).facts({ link });
+  assert.deepEqual([world.assess().state, world.assess().cause], ["suspect", null]);
+  assert.equal(world.rounds(14, both(green)).facts({ link }).assess().cause, "not_announced");
+  const dead = calm().facts({ link }).rounds(4, both(silent)).facts({ link });
+  assert.equal(dead.assess().cause, "not_announced", "what fails above layer 2 is told at once");
+});
+
+test("whoever is asked first after a repair does not make the others a path of their own", () => {
+  for (const first of ["guest", "desk"]) {
+    const world = calm().rounds(4, both(silent)).pass(500);
+    world.round(first, {});
+    assert.equal(world.assess().cause, "not_announced");
+  }
+});

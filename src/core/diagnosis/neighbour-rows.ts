@@ -1,6 +1,6 @@
 import { SECOND } from "../units.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
-import { failures, isAware, type Look, type Scene } from "./scene.ts";
+import { contradicts, failures, type Look, type Scene } from "./scene.ts";
 import * as say from "./sentences.ts";
 
 /** One rescan of the speaker (10 s, measured) and a margin: before that, a link without a listener is young, not broken. */
@@ -89,13 +89,12 @@ function unanswered(scene: Scene): readonly Look[] {
 
 /** Looks that contradict "nobody answers": a who-has was answered after the trouble began. */
 function answeredElsewhere(scene: Scene): readonly Look[] {
-  const silent = new Set(unanswered(scene).map((look) => look.target.name));
+  const silent = unanswered(scene);
   return scene.looks.filter(
     (look) =>
-      silent.has(look.target.name) &&
       (look.answers?.length ?? 0) > 0 &&
       look.neighbour?.ok === true &&
-      isAware(scene, look),
+      silent.some((bad) => contradicts(scene, look, bad)),
   );
 }
 
@@ -150,6 +149,19 @@ export const staleNeighbour: Row = (scene) => {
       )
     : null;
 };
+
+/**
+ * Whether all is green above layer 2 and only who-has is unanswered, over a link that was just made: the speaker looks at its links
+ * every 10 s, and then answers. Until then there is nothing to tell.
+ */
+export function isSettling(scene: Scene): boolean {
+  const since = scene.group.host === null ? undefined : scene.view.hosts[scene.group.host.name]?.ifindexSince;
+  if (since === undefined || scene.now - since > LISTENER_STANDS) return false;
+  const failed = failedLooks(scene);
+  return failed.every(
+    (look) => look.answers?.length === 0 && failures(look).every(({ check }) => check.kind === "neighbour"),
+  );
+}
 
 export const notAnnounced: Row = (scene) => {
   const looks = unanswered(scene);

@@ -1,7 +1,7 @@
 import type { FailureCode } from "../failure.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
 import { FACT_STANDS } from "./link-rows.ts";
-import { failures, isAware } from "./scene.ts";
+import { contradicts, failures } from "./scene.ts";
 import * as say from "./sentences.ts";
 
 export const lanPath: Row = (scene) => {
@@ -12,7 +12,10 @@ export const lanPath: Row = (scene) => {
   const bad = lan.filter((vantage) => isBad(vantage.name));
   const cut = scene.stood("uplink_down", FACT_STANDS);
   const cutSeen = cut && (bad.length > 0 || scene.silent.length > 0 || failedLooks(scene).length > 0);
-  const vmFine = scene.looks.some((look) => look.vantage.where === "vm" && look.good && isAware(scene, look));
+  const vmFine = scene.looks.some(
+    (look) =>
+      look.vantage.where === "vm" && look.good && failedLooks(scene).some((failed) => contradicts(scene, look, failed)),
+  );
   const lanFails =
     lan.length > 0 && lan.every((vantage) => failedLooks(scene).some((look) => look.vantage.name === vantage.name));
   if (!cutSeen && !(lanFails && vmFine && !failedLooks(scene).some((look) => look.vantage.where === "vm"))) return null;
@@ -49,11 +52,7 @@ export const siteNetwork: Row = (scene) => {
 export const vmPath: Row = (scene) => {
   const failed = failedLooks(scene);
   const lanFine = scene.looks.some(
-    (look) =>
-      look.vantage.where === "lan" &&
-      look.good &&
-      isAware(scene, look) &&
-      failed.some((bad) => bad.target.name === look.target.name),
+    (look) => look.vantage.where === "lan" && look.good && failed.some((bad) => contradicts(scene, look, bad)),
   );
   return failed.length > 0 && lanFine && failed.every((look) => look.vantage.where === "vm")
     ? of("vm_path", failed, failed.map(say.failed))
@@ -85,9 +84,7 @@ export const notForwarded: Row = (scene) => {
 
 export const disputed: Row = (scene) => {
   const failed = failedLooks(scene);
-  const others = scene.looks.filter(
-    (look) => look.good && isAware(scene, look) && failed.some((bad) => bad.target.name === look.target.name),
-  );
+  const others = scene.looks.filter((look) => look.good && failed.some((bad) => contradicts(scene, look, bad)));
   return failed.length > 0 && others.length > 0
     ? of("disputed", failed, [...failed.map(say.failed), ...others.map(say.fine)])
     : null;

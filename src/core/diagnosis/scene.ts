@@ -10,7 +10,7 @@ import {
   type VantageView,
 } from "../history.ts";
 import { type Millis, SECOND } from "../units.ts";
-import { checksOf, failingSince, isGood, latest, targetVerdict, verdictOf } from "../verdict.ts";
+import { checksOf, failingSince, goodSince, isGood, latest, targetVerdict, verdictOf } from "../verdict.ts";
 
 /** A former MAC that was seen at a vantage stays evidence for so long beyond `heal.confirm`: Linux clients forget after 29–47 s. */
 const STALE_HOLD: Millis = 30 * SECOND;
@@ -130,6 +130,19 @@ function lookOf(
 export function isAware(scene: Scene, look: Look): boolean {
   if (scene.troubleSince === null) return true;
   return look.view.at !== null && look.view.at > scene.troubleSince + HEARD_MARGIN;
+}
+
+/**
+ * Whether two looks at one target contradict each other: the good one was taken after the trouble began, and the failed one has
+ * been heard since the good one turned good. Otherwise whoever was asked first merely does not know yet.
+ */
+export function contradicts(scene: Scene, good: Look, bad: Look): boolean {
+  if (good.target.name !== bad.target.name || !isAware(scene, good)) return false;
+  const neighbour = good.checks.filter((check) => check.kind === "neighbour");
+  const since = goodSince(good.good || neighbour.length === 0 ? good.checks : neighbour);
+  if (since === null) return false;
+  const turned = scene.troubleSince !== null && since > scene.troubleSince;
+  return !turned || (bad.view.at !== null && bad.view.at > since + HEARD_MARGIN);
 }
 
 /** The failed checks of a look, by their newest sample. */
