@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { before, describe, test } from "node:test";
+import type { RoundResult } from "../../src/probes/round.ts";
+import { inNamespaces, skipReason } from "./namespaces.ts";
+
+const skip = skipReason();
+const [ONE, TWO] = ["02:00:00:00:00:11", "02:00:00:00:00:22"];
+
+describe("layer 2, on a real bridge with real ARP", { skip }, () => {
+  let rounds: Readonly<Record<"one" | "both" | "none" | "blind", RoundResult>>;
+  before(() => {
+    rounds = inNamespaces("probe-layer2");
+  });
+  const checkOf = (round: RoundResult, id: string) => round.checks.find((check) => check.id === id)!;
+  const answers = (round: RoundResult) =>
+    checkOf(round, "neighbour")
+      .evidence?.answers?.map((answer) => answer.mac)
+      .sort();
+
+  test("the one machine that has the address answers who-has, and its closed ports refuse", () => {
+    assert.equal(checkOf(rounds.one, "neighbour").failure, null);
+    assert.deepEqual(answers(rounds.one), [ONE]);
+    assert.equal(checkOf(rounds.one, "tcp").failure, "refused");
+    assert.equal(checkOf(rounds.one, "dns").failure, "refused");
+    assert.equal(rounds.one.control.ok, true);
+  });
+
+  test("two machines with one address are both heard", () => {
+    assert.equal(checkOf(rounds.both, "neighbour").failure, "mac_conflict");
+    assert.deepEqual(answers(rounds.both), [ONE, TWO]);
+  });
+
+  test("nobody there: every check says no_neighbour, though UDP and TCP only time out", () => {
+    for (const check of rounds.none.checks) assert.equal(check.failure, "no_neighbour", check.id ?? "");
+    assert.deepEqual(answers(rounds.none), []);
+    assert.equal(rounds.none.control.ok, true);
+  });
+
+  test("a vantage whose own path is broken says so", () => {
+    assert.equal(rounds.blind.control.ok, false);
+  });
+});
