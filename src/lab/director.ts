@@ -14,8 +14,9 @@ import type { Timeline } from "./timeline.ts";
 const LOOK_EVERY_MS = 100;
 const READY_LIMIT_MS = 45_000;
 const FAULT_LIMIT_MS = 150_000;
-/** Grace is four fresh rounds of every voter (safety.md); one more shows that it is over. */
-const ROUNDS_OF_GRACE = 5;
+/** Grace ends with four fresh rounds of every voter (safety.md, "start"), and with their way to the hub. */
+const ROUNDS_OF_GRACE = 4;
+const GRACE_MARGIN_MS = 300;
 
 interface Heard {
   rounds: number;
@@ -97,8 +98,11 @@ export class Director {
     return this.#until(isGreen, READY_LIMIT_MS, "every vantage to be green");
   }
 
-  get readyRounds(): number {
-    return ROUNDS_OF_GRACE;
+  /** Waits until the hub has heard enough to decide. */
+  async graceOver(): Promise<boolean> {
+    const isGreen = await this.green(ROUNDS_OF_GRACE);
+    await sleep(GRACE_MARGIN_MS);
+    return isGreen;
   }
 
   #offHost(): readonly string[] {
@@ -182,13 +186,13 @@ export class Director {
     await this.bench.cleanUp();
     this.#doomed.clear();
     if (!next) return true;
-    if (!this.#isQuiet) await this.#startAnew();
     for (const heard of this.#heard.values()) heard.rounds = 0;
+    const isGreen = this.#isQuiet ? await this.green(1) : await this.#startAnew();
     this.say("the house is put right again");
-    return this.green(this.#isQuiet ? 1 : ROUNDS_OF_GRACE);
+    return isGreen;
   }
 
-  async #startAnew(): Promise<void> {
+  async #startAnew(): Promise<boolean> {
     const { house } = this;
     const old = [...house.processes.values()].filter((process) => process.kind !== "vantage");
     for (const process of old) {
@@ -212,7 +216,7 @@ export class Director {
     );
     this.#isQuiet = true;
     for (const heard of this.#heard.values()) heard.rounds = 0;
-    await this.green(ROUNDS_OF_GRACE);
+    return this.graceOver();
   }
 
   #line(who: string, line: LogLine): void {

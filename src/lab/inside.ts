@@ -61,6 +61,7 @@ async function runFaults(
 ): Promise<number> {
   const rows: Awaited<ReturnType<Director["tellFault"]>>[] = [];
   let skipped = 0;
+  let isSettled = false;
   for (const [index, fault] of faults.entries()) {
     const missing = fault.missing?.(director.bench) ?? null;
     if (missing !== null) {
@@ -73,7 +74,9 @@ async function runFaults(
       continue;
     }
     // The guard needs no quorum and no grace; everything else starts with a house that has been seen to be well.
-    await director.green(fault.ending === "guard" && index === 0 ? 1 : director.readyRounds);
+    if (fault.ending === "guard" && index === 0) await director.green(1);
+    else if (!isSettled) await director.graceOver();
+    isSettled = true;
     rows.push(await director.tellFault(fault, faults.length === 1 ? "" : `${index + 1} of ${faults.length} ·`));
     const isLast = index === faults.length - 1;
     await director.restore(!isLast || keep);

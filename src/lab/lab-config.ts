@@ -141,8 +141,7 @@ function shorten(lab: Plain & Config): void {
     budget: { hour: 60, day: 200 },
     grace: millis(heal.grace),
     verify: { announce: millis(heal.verify.announce), others: millis(heal.verify.others) },
-    // One fault after the other looks like flapping, and is not what the damping is for.
-    flap: { ...heal.flap, suppress: 1_000_000, half_life: millis(heal.flap.half_life) },
+    flap: { ...heal.flap, half_life: millis(heal.flap.half_life) },
   };
 }
 

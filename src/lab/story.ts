@@ -101,13 +101,14 @@ export class Story {
   }
 
   #round(who: string, at: number, line: LogLine): void {
+    const isGood = roundChecks(line).every((check) => check.ok);
+    if (!isGood) this.#seen(at);
     const vantage = this.#vantages.get(who);
     if (vantage === undefined) return;
-    if (roundChecks(line).every((check) => check.ok)) {
+    if (isGood) {
       vantage.lastGood = at;
       if (vantage.down !== null) vantage.up ??= at;
     } else {
-      this.#seen(at);
       vantage.down ??= at;
       vantage.up = null;
       vantage.lastBad = at;

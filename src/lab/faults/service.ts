@@ -47,7 +47,15 @@ function portFilter(bench: Bench): string {
     .map((machine) => `"${machine.port}"`)
     .join(", ");
   const addresses = bench.plan.pods.flatMap((pod) => pod.addresses).join(", ");
-  return `table bridge ${FIREWALL} { chain ports { type filter hook prerouting priority -300; iifname { ${ports} } ip daddr { ${addresses} } drop; } }\n`;
+  return [
+    `table bridge ${FIREWALL} {`,
+    "  chain ports {",
+    "    type filter hook prerouting priority -300",
+    `    iifname { ${ports} } ip daddr { ${addresses} } drop`,
+    "  }",
+    "}",
+    "",
+  ].join("\n");
 }
 
 export const SERVICE_FAULTS: readonly Fault[] = [

@@ -24,10 +24,14 @@ function bound(): Promise<Socket> {
   });
 }
 
+/** Between two tries to open a socket on a link that is down. */
+const REOPEN_MS = 100;
+
 /**
  * Node has no packet sockets, so socat holds one (SOCKET-DATAGRAM: domain 17, SOCK_RAW, protocol 0x0806 in network order) and hands
  * each frame over as a datagram on the loopback of the node's namespace. In /proc/net/packet it shows as protocol 0806 on the
  * ifindex, exactly as MetalLB's own socket does (measured). setpriv sees to it that socat dies with the speaker, however that dies.
+ * A link that goes down gives ENETDOWN, on which socat ends and a Go program reads on: so it is started again until `close`.
  */
 export async function openPacketSocket(ifindex: number, onFrame: (frame: Buffer) => void): Promise<PacketSocket> {
   const local = await bound();
@@ -39,15 +43,26 @@ export async function openPacketSocket(ifindex: number, onFrame: (frame: Buffer)
   const hex = index.toString("hex");
   const packet = `SOCKET-DATAGRAM:17:3:1544:x0806${hex}000000060000000000000000,bind=x0806${hex}000000000000000000000000`;
   const udp = `UDP:127.0.0.1:${portOf(local)},bind=127.0.0.1:${remote}`;
-  const child = spawn("setpriv", ["--pdeathsig", "KILL", "socat", packet, udp], { stdio: "ignore" });
-  child.on("error", () => {}); // Seen by `opened`, as a socket that never appears.
+  let isClosed = false;
+  let child: ChildProcess;
+  const start = (): ChildProcess => {
+    child = spawn("setpriv", ["--pdeathsig", "KILL", "socat", packet, udp], { stdio: "ignore" });
+    child.on("error", () => {}); // Seen by `opened`, as a socket that never appears.
+    child.on("exit", () => {
+      if (!isClosed) setTimeout(() => isClosed || start(), REOPEN_MS);
+    });
+    return child;
+  };
   local.on("message", onFrame);
-  local.on("error", () => {}); // A refused datagram: socat has ended because its link is gone.
-  await opened(ifindex, child);
+  local.on("error", () => {}); // A refused datagram: socat is between two starts.
+  await opened(ifindex, start());
   return {
     ifindex,
-    send: (frame) => local.send(frame, remote, "127.0.0.1"),
+    send: (frame) => {
+      if (!isClosed) local.send(frame, remote, "127.0.0.1");
+    },
     close: () => {
+      isClosed = true;
       child.kill("SIGKILL");
       local.close();
     },
