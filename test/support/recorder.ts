@@ -37,6 +37,10 @@ export async function recorder(
       });
     }
   };
+  const close = () => {
+    server.close();
+    server.closeAllConnections();
+  };
   return {
     got,
     until,
