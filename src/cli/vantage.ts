@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { JoinToken } from "../core/plan.ts";
 import { isSecret } from "../core/standard-webhooks.ts";
@@ -8,7 +9,9 @@ import { runVantage } from "../engine/vantage.ts";
 import type { VantageLog } from "../engine/vantage-port.ts";
 import { runRound } from "../probes/round.ts";
 import { hmac } from "../runtime/node/hmac.ts";
+import { restartLean } from "../runtime/node/lean.ts";
 import { createLog } from "../runtime/node/log.ts";
+import { settleMemory } from "../runtime/node/memory.ts";
 import { createProbePorts } from "../runtime/node/probe-ports.ts";
 import { openVantageDisk } from "../runtime/node/vantage-disk.ts";
 import { openHubLine } from "../runtime/node/vantage-line.ts";
@@ -61,6 +64,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return usage(`${flags.data} cannot be written (${(error as NodeJS.ErrnoException).code}): give --data DIR`);
   }
+  restartLean(join(flags.data, "modules"), ["vantage", "--help"]);
   await watch(token, flags.data);
   return 0;
 }
@@ -75,6 +79,7 @@ async function watch(token: JoinToken, data: string): Promise<void> {
   }
   const pino = createLog("vantage");
   const log: VantageLog = (level, fields, message) => pino[level](fields, message);
+  settleMemory();
   const probes = createProbePorts();
   const [reports, plans] = [openHubLine(token.hub), openHubLine(token.hub)];
   await runVantage(
