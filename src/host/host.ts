@@ -161,7 +161,8 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
     ticked++;
     if (ports.clock.mono() - tableMono >= TABLE_AGE) void look();
     for (const keeper of keepers) {
-      if (keeper.isLocked()) continue;
+      // A table that is being read will be weighed when it is there; until then what is known may be from before a repair.
+      if (keeper.isLocked() || looking) continue;
       keeper.takeSysctls();
       consider(keeper, ports.clock.mono());
     }
