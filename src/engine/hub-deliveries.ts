@@ -30,6 +30,8 @@ export function createDeliveries(parts: Parts) {
   const { store, ledger, clock, log } = parts;
   const controller = new AbortController();
   const wakers = new Map<string, () => void>();
+  /** Counts the calls to wake: one that comes between a look at the queue and the sleep after it must not be missed. */
+  let calls = 0;
   const states = new Map<string, SubscriberState>(
     parts.subscribers.map(({ name }) => [name, { name, disabled: null, not_found: 0 }]),
   );
@@ -79,6 +81,7 @@ export function createDeliveries(parts: Parts) {
   async function work(subscriber: Subscriber): Promise<void> {
     while (!controller.signal.aborted) {
       let wait: Millis;
+      const before = calls;
       try {
         wait = await workOnce(subscriber);
       } catch (error) {
@@ -86,7 +89,7 @@ export function createDeliveries(parts: Parts) {
         log("error", { subscriber: subscriber.name, error: error.message }, "the outbox cannot be written");
         wait = STORE_PAUSE;
       }
-      if (wait > 0) await sleep(subscriber.name, wait);
+      if (wait > 0 && calls === before) await sleep(subscriber.name, wait);
     }
   }
 
@@ -206,6 +209,7 @@ export function createDeliveries(parts: Parts) {
   }
 
   const wakeAll = () => {
+    calls++;
     for (const subscriber of parts.subscribers) wakers.get(subscriber.name)?.();
   };
   return {
