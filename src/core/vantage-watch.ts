@@ -65,7 +65,8 @@ export function watchVantages(state: WatchState, view: SiteView, house: House, n
       drafts.push(
         quiet("vantage_silent", "all", `Vantage ${name} is silent`, message, { cause: "vantage_silent", advice }),
       );
-    } else if (silent.includes(name) && quietFor(name) < view.freshFor) {
+    } else if (silent.includes(name) && view.vantages[name]?.at != null && quietFor(name) < view.freshFor) {
+      // Heard by this hub: that the hub has just started is no word of a vantage.
       silent = silent.filter((other) => other !== name);
       drafts.push(quiet("vantage_back", "all", `Vantage ${name} is back`, `${name} is heard again.`));
     }
