@@ -158,10 +158,11 @@ export async function createReporter(ports: ReporterPorts, hurry: (rounds: numbe
       spoolMax = wanted;
     },
     async run(signal) {
+      signal.addEventListener("abort", () => wake.abort(), { once: true });
       while (!signal.aborted) {
         wake = new AbortController();
         const oldest = queue[0];
-        if (oldest === undefined) await ports.clock.sleep(3_600_000, AbortSignal.any([signal, wake.signal]));
+        if (oldest === undefined) await ports.clock.sleep(3_600_000, wake.signal);
         else await sendOldest(oldest, signal);
       }
     },

@@ -116,16 +116,13 @@ export function createRounds(
       wake.abort();
     },
     async run(signal) {
+      signal.addEventListener("abort", () => wake.abort(), { once: true });
       while (!signal.aborted) {
         wake = new AbortController();
         const coming = next();
         const now = ports.clock.mono();
         if (coming !== null && plan !== null && coming.at <= now) await runOne(coming.kind, plan, signal);
-        else
-          await ports.clock.sleep(
-            coming === null ? 3_600_000 : coming.at - now,
-            AbortSignal.any([signal, wake.signal]),
-          );
+        else await ports.clock.sleep(coming === null ? 3_600_000 : coming.at - now, wake.signal);
       }
       for (const stop of stops) stop();
     },

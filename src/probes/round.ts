@@ -2,6 +2,7 @@ import type { CheckResult } from "../core/observation.ts";
 import type { Plan, PlanCheck, PlanTarget } from "../core/plan.ts";
 import type { Millis } from "../core/units.ts";
 import { askControl, type Control } from "./control.ts";
+import { deadline } from "./deadline.ts";
 import { askDns } from "./dns.ts";
 import { type Finding, plain } from "./finding.ts";
 import { askHttps } from "./https.ts";
@@ -31,7 +32,15 @@ export interface RoundRequest {
 
 /** Everything that one round asks, in parallel, with one deadline. */
 export async function runRound(request: RoundRequest, ports: ProbePorts, signal: AbortSignal): Promise<RoundResult> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(ROUND_TIMEOUT)]);
+  const limited = deadline([signal], ROUND_TIMEOUT);
+  try {
+    return await askAll(request, ports, limited.signal);
+  } finally {
+    limited.end();
+  }
+}
+
+async function askAll(request: RoundRequest, ports: ProbePorts, signal: AbortSignal): Promise<RoundResult> {
   const { plan } = request;
   const addresses = plan.targets.flatMap((target) => target.addresses);
   // Before anything is asked: an answer to our own who-has would overwrite the entry that explains an outage.
@@ -42,11 +51,11 @@ export async function runRound(request: RoundRequest, ports: ProbePorts, signal:
     target.addresses.flatMap((address) =>
       target.checks
         .filter((check) => request.due(target.name, check) && isPossible(plan, check, views.get(address)!))
-        .map((check) => askOne(target, address, check, views.get(address)!, request, ports, deadline)),
+        .map((check) => askOne(target, address, check, views.get(address)!, request, ports, signal)),
     ),
   );
   const [control, checks, facts] = await Promise.all([
-    askControl(plan.control, addresses, ports, deadline),
+    askControl(plan.control, addresses, ports, signal),
     Promise.all(asking),
     plan.where === "host" ? askHost(plan, ports) : [],
   ]);

@@ -1,6 +1,7 @@
 import request from "undici/lib/api/api-request.js";
 import Client from "undici/lib/dispatcher/client.js";
 import type { HubLine, HubReply } from "../../engine/vantage-port.ts";
+import { deadline } from "../../probes/deadline.ts";
 
 /** A plan of a large house is some 100 KB; an answer to a report is a few bytes. */
 const BODY_MAX = 1_048_576;
@@ -18,14 +19,14 @@ export function openHubLine(hub: string): HubLine & { close(): Promise<void> } {
   });
   return {
     async send(asked, signal): Promise<HubReply> {
-      const late = AbortSignal.timeout(asked.timeout);
+      const limited = deadline([signal], asked.timeout);
       try {
         const response = await request.call(client, {
           method: asked.method,
           path: `${base}${asked.path}`,
           headers: { ...asked.headers, "user-agent": "hairpin-vantage" },
           body: asked.body,
-          signal: AbortSignal.any([signal, late]),
+          signal: limited.signal,
         });
         const headers = Object.fromEntries(
           Object.entries(response.headers).map(([name, value]) => [name, String(value ?? "")]),
@@ -33,8 +34,10 @@ export function openHubLine(hub: string): HubLine & { close(): Promise<void> } {
         return { status: response.statusCode, headers, body: await readText(response.body), detail: null };
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException;
-        const detail = late.aborted ? `no answer in ${asked.timeout} ms` : (code ?? message ?? String(error));
+        const detail = limited.isLate() ? `no answer in ${asked.timeout} ms` : (code ?? message ?? String(error));
         return { status: null, headers: {}, body: "", detail };
+      } finally {
+        limited.end();
       }
     },
     close: () => client.destroy(),
