@@ -1,17 +1,15 @@
 import type { Cause } from "../cause.ts";
 import type { Scene } from "./scene.ts";
 
-/** What a person should type, or look at, for a cause. Null where nothing useful can be said. */
-export function adviceFor(cause: Cause, scene: Scene): string | null {
+/** What a person should type, or look at, for a cause at the targets concerned. Null where nothing useful can be said. */
+export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string[]): string | null {
   const { group, facts } = scene;
   const link = group.link?.name ?? "the link";
   const parent = group.link?.parent ?? "the bridge";
   const node = group.speaker?.node ?? facts?.node ?? "NODE";
   const namespace = group.speaker?.namespace ?? "metallb-system";
-  const service = scene.targets.find((target) => target.service !== null)?.service?.split("/") ?? [
-    "NAMESPACE",
-    "SERVICE",
-  ];
+  const targets = scene.targets.filter((target) => concerned.includes(target.name));
+  const service = targets.find((target) => target.service !== null)?.service?.split("/") ?? ["NAMESPACE", "SERVICE"];
   switch (cause) {
     case "parent_missing":
     case "parent_down":
@@ -48,7 +46,7 @@ export function adviceFor(cause: Cause, scene: Scene): string | null {
     case "upstream_dns":
       return "the resolver is fine, the Internet behind it is not: look at its forwarders and at the uplink";
     case "certificate":
-      return `kubectl get certificates -A; openssl s_client -connect ${scene.targets[0]?.addresses[0] ?? "ADDRESS"}:443 </dev/null | openssl x509 -noout -dates -subject`;
+      return `kubectl get certificates -A; openssl s_client -connect ${targets[0]?.addresses[0] ?? "ADDRESS"}:443 </dev/null | openssl x509 -noout -dates -subject`;
     case "vantage_silent":
       return "look at the vantage: systemctl status hairpin-vantage, or the app's log in Home Assistant";
     case "announced_elsewhere":
