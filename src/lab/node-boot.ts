@@ -1,10 +1,26 @@
+import { fileURLToPath } from "node:url";
 import type { LinkConfig } from "../core/config/schema.ts";
 import type { HousePlan } from "./house-plan.ts";
 import { inside, ipBatch, must, setSysctls } from "./shell.ts";
 
-/** Makes every declared link, as the boot unit of the node does. */
+/** What the boot unit of an installation runs. */
+const BOOT_SCRIPT = fileURLToPath(new URL("../../deploy/host/link-up.sh", import.meta.url));
+
+/** Makes every declared link as the boot unit of the node does: with its very script. */
 export async function bootLinks(plan: HousePlan): Promise<void> {
-  for (const link of plan.house.links) await makeLink(plan, link, link.mac);
+  for (const link of plan.house.links) {
+    const settings = [
+      `NAME=${link.name}`,
+      `PARENT=${link.parent}`,
+      `MAC=${link.mac}`,
+      `MODE=${link.mode}`,
+      `RP_FILTER=${link.sysctl.rp_filter}`,
+      `ARP_IGNORE=${link.sysctl.arp_ignore}`,
+      `ADDRESSES=${link.addresses.join(" ")}`,
+      `FDB_LOCAL=${link.fdb_local ? "yes" : "no"}`,
+    ];
+    await must(inside(plan.node.ns, ["env", ...settings, "sh", BOOT_SCRIPT]));
+  }
 }
 
 /** Makes a link with its settings in the order in which the guard and the boot unit do. Faults make it with another MAC. */
