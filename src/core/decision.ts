@@ -142,7 +142,7 @@ function remedy(
   const exhausted = step === null && incident.steps.some((tried) => !tried.manual && tried.outcome !== "refused");
   if (exhausted || state.breaker.open)
     return askForHelp(seen, { ...incident, heldBy: closed?.gate ?? null }, assessment, policy, now);
-  if (closed !== null) return sayHeld(seen, incident, closed, assessment, policy);
+  if (closed !== null) return sayHeld(seen, incident, gates, closed, assessment, policy);
   const attempt = incident.refusals === 0 ? "" : `-${incident.refusals + 1}`;
   const request = {
     id: `${incident.id}-${step}${attempt}`.slice(-64),

@@ -59,7 +59,7 @@ export interface HostView {
   readonly at: Millis | null;
   /** Since when each finding has stood in the facts without a break: facts that are seen for an instant are not told. */
   readonly standing: Readonly<Record<string, Millis>>;
-  /** Since when the link has its present ifindex; absent while it has had it since the first facts. */
+  /** Since when the link is known by its present ifindex. */
   readonly ifindexSince?: Millis;
 }
 
@@ -164,8 +164,7 @@ export function recordFacts(view: SiteView, host: string, facts: HostFacts | nul
   if (before === undefined || facts === null) return view;
   const standing: Record<string, Millis> = {};
   for (const finding of findings(facts, before.declared)) standing[finding] = before.standing[finding] ?? mono;
-  const index = before.facts?.link.ifindex ?? null;
-  const isNew = before.facts !== null && facts.link.ifindex !== null && facts.link.ifindex !== index;
+  const isNew = facts.link.ifindex !== null && facts.link.ifindex !== before.facts?.link.ifindex;
   const after: HostView = { ...before, facts, at: mono, standing, ...(isNew ? { ifindexSince: mono } : {}) };
   return { ...view, hosts: { ...view.hosts, [host]: after } };
 }

@@ -1,9 +1,9 @@
 import type { Context } from "hono";
 import { NAME } from "../core/observation.ts";
+import { healBody } from "../core/wire.ts";
 import { parseBody } from "./body.ts";
 import type { HubDeps, Vars } from "./deps.ts";
 import { problem } from "./problem.ts";
-import { healBody } from "./routes.ts";
 
 /** POST /heal: a person, the button in Home Assistant, `hairpin heal`. Answers at once; the repair is followed by its id. */
 export function healHook(deps: HubDeps) {

@@ -1,5 +1,5 @@
-import { z } from "zod";
-import { problemSchema, ROUTES, type Route } from "./routes.ts";
+import { jsonSchemaOf, problemSchema } from "../core/wire.ts";
+import { ROUTES, type Route } from "./routes.ts";
 
 /** The OpenAPI document, built from the schemas that the hooks check with. */
 export function openapi(version: string): unknown {
@@ -20,17 +20,9 @@ export function openapi(version: string): unknown {
           description: "Standard Webhooks v1, with webhook-id and webhook-timestamp",
         },
       },
-      schemas: { Problem: schemaOf(problemSchema) },
+      schemas: { Problem: jsonSchemaOf(problemSchema) },
     },
   };
-}
-
-function schemaOf(schema: z.ZodType): unknown {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as Record<
-    string,
-    unknown
-  >;
-  return rest;
 }
 
 const PROBLEM = { content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } } };
@@ -41,7 +33,7 @@ function operation(route: Route): unknown {
     const isProblem = Number(status) >= 400;
     const type = answer.type ?? "application/json";
     const content = answer.schema
-      ? { content: { [type]: { schema: schemaOf(answer.schema) } } }
+      ? { content: { [type]: { schema: jsonSchemaOf(answer.schema) } } }
       : answer.type
         ? { content: { [type]: {} } }
         : {};
@@ -64,7 +56,7 @@ function operation(route: Route): unknown {
       ? {
           requestBody: {
             required: route.auth === "vantage" || route.auth === "ack",
-            content: { "application/json": { schema: schemaOf(route.body) } },
+            content: { "application/json": { schema: jsonSchemaOf(route.body) } },
           },
         }
       : {}),

@@ -1,10 +1,10 @@
 import type { Context } from "hono";
 import { NAME } from "../core/observation.ts";
 import { DAY, HOUR, MINUTE, parseDuration, sayDuration } from "../core/units.ts";
+import { ackBody, emptyBody, pauseBody } from "../core/wire.ts";
 import { parseBody } from "./body.ts";
 import type { HubDeps, Vars } from "./deps.ts";
 import { problem } from "./problem.ts";
-import { ackBody, emptyBody, pauseBody } from "./routes.ts";
 
 /** An end is mandatory, so that a forgotten maintenance does not last for ever (safety.md, "States"). */
 const PAUSE_DEFAULT = HOUR;

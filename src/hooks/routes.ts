@@ -1,79 +1,17 @@
-import { z } from "zod";
-import { FAILURE_CODES } from "../core/failure.ts";
-import { NAME, observation } from "../core/observation.ts";
-import { repairReport, step } from "../core/repair.ts";
-import { parseDuration } from "../core/units.ts";
-
-const text = z.string().max(512);
-const duration = z
-  .string()
-  .max(32)
-  .refine((value) => parseDuration(value) !== null, "a duration with a unit, such as 30m or 1h");
-
-/** The body of POST /heal. Nothing here reaches an argv: the host hook gets an id, a step and a time to live. */
-export const healBody = z.strictObject({
-  step: step.optional(),
-  reason: text.optional(),
-  dry_run: z.boolean().optional(),
-  override: z.boolean().optional(),
-  force: z.boolean().optional(),
-  target: z.string().regex(NAME).optional(),
-  incident: z.string().regex(NAME).optional(),
-});
-export const pauseBody = z.strictObject({ for: duration.optional(), reason: text.optional() });
-export const ackBody = z.strictObject({ delivery_id: z.string().regex(NAME) });
-export const emptyBody = z.strictObject({});
-
-export const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  detail: z.string(),
-  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-});
-const healAnswer = z.object({
-  id: z.string().nullable(),
-  state: z.string(),
-  url: z.string().nullable(),
-  step: step.nullable(),
-  detail: z.string(),
-});
-const healRecord = z.object({
-  id: z.string(),
-  state: z.string(),
-  steps: z.array(repairReport),
-  verification: z.record(z.string(), z.enum(["good", "waiting"])),
-});
-const targetState = z.object({
-  state: z.string(),
-  vantages: z.record(
-    z.string(),
-    z.object({
-      state: z.string(),
-      rtt_ms: z.number().nullable(),
-      mac: z.string().nullable(),
-      failure: z.enum(FAILURE_CODES).nullable(),
-      observed_at: z.string().nullable(),
-    }),
-  ),
-});
-const statusSchema = z.object({
-  site: z.string(),
-  state: z.enum(["ok", "suspect", "failing", "degraded", "healing", "unknown", "maintenance"]),
-  cause: z.string().nullable(),
-  summary: z.string(),
-  since: z.string().nullable(),
-  targets: z.record(z.string(), targetState),
-});
-const eventSchema = z.object({
-  id: z.string(),
-  seq: z.number().int(),
-  type: z.string(),
-  timestamp: z.string(),
-  data: z.record(z.string(), z.unknown()),
-});
-const roundsSchema = z.object({ rounds: z.number().int() });
-const unknownObject = z.record(z.string(), z.unknown());
+import { observation } from "../core/observation.ts";
+import {
+  ackBody,
+  emptyBody,
+  eventList,
+  healAnswer,
+  healBody,
+  healRecord,
+  pauseBody,
+  roundsSchema,
+  type Schema,
+  statusSchema,
+  unknownObject,
+} from "../core/wire.ts";
 
 export interface Route {
   readonly method: "GET" | "POST";
@@ -81,9 +19,9 @@ export interface Route {
   readonly summary: string;
   /** `vantage`: signed by a vantage's key. `read`: anyone, unless hub.private. */
   readonly auth: "none" | "vantage" | "read" | "heal" | "ack" | "pause";
-  readonly body?: z.ZodType;
+  readonly body?: Schema;
   readonly answers: Readonly<
-    Record<number, { readonly what: string; readonly schema?: z.ZodType; readonly type?: string }>
+    Record<number, { readonly what: string; readonly schema?: Schema; readonly type?: string }>
   >;
 }
 
@@ -154,7 +92,7 @@ export const ROUTES: readonly Route[] = [
     answers: {
       200: {
         what: "Events after a sequence number",
-        schema: z.object({ events: z.array(eventSchema), last: z.number().int() }),
+        schema: eventList,
       },
     },
   },

@@ -5,7 +5,7 @@ import { FORMER_MAC, factsOf, houseOf, LINK_MAC, OTHER_MAC, PARENT_MAC, type Sig
 const both = (sight: Sight) => ({ resolver: sight, proxy: sight });
 const silent: Sight = { answers: [], table: null, fails: { dns: "no_reply", upstream: "no_reply", https: "no_reply" } };
 const timeouts: Sight = { fails: { dns: "no_reply", upstream: "no_reply", https: "no_reply" } };
-const calm = () => stage(houseOf()).facts().rounds(4);
+const calm = () => stage(houseOf()).facts().pass(20_000).facts().rounds(4);
 
 test("a healthy house has no cause and is ok", () => {
   const { state, cause, votes } = calm().assess();
@@ -263,4 +263,11 @@ test("whoever is asked first after a repair does not make the others a path of t
     world.round(first, {});
     assert.equal(world.assess().cause, "not_announced");
   }
+});
+
+test("one refusal of late says what the time-outs of a dead pod mean", () => {
+  const refused: Sight = { fails: { dns: "refused", upstream: "refused" } };
+  const late: Sight = { fails: { dns: "no_reply", upstream: "no_reply" } };
+  const world = calm().rounds(1, { resolver: refused }, ["guest"]).rounds(3, { resolver: late });
+  assert.equal(world.assess().cause, "service_down");
 });

@@ -152,17 +152,19 @@ export function askForHelp(
   return { state: { ...state, incident: { ...incident, askedAt } }, effects: [{ kind: "emit", draft: said }] };
 }
 
-/** Says once per incident and reason why a repair that could follow does not. */
+/** Says once per incident and reason why a repair does not follow, when it has stood long enough for one. */
 export function sayHeld(
   state: GroupState,
   incident: Incident,
+  gates: readonly GateAnswer[],
   closed: GateAnswer,
   assessment: Assessment,
   policy: Policy,
 ): Decision {
   const quiet = ["not_healable", "unconfirmed", "grace", "in_flight", "host_refused", "maintenance"];
   const held: Incident = { ...incident, heldBy: closed.gate };
-  if (quiet.includes(closed.gate) || !incident.told || incident.heldTold.includes(closed.gate))
+  const isConfirmed = gates.find((answer) => answer.gate === "unconfirmed")?.open === true;
+  if (quiet.includes(closed.gate) || !isConfirmed || !incident.told || incident.heldTold.includes(closed.gate))
     return { state: { ...state, incident: held }, effects: [] };
   const said = draft(
     "held",

@@ -152,3 +152,15 @@ export function failures(look: Look): readonly { check: CheckHistory; sample: Sa
     return sample !== undefined && !sample.ok && verdictOf(check.samples) === "failed" ? [{ check, sample }] : [];
   });
 }
+
+/**
+ * Whether a round of late was refused or reset. A dead pod refuses some UDP questions and lets others run into the time-out,
+ * because the kernel limits its ICMP answers (measured): one refusal says what all the time-outs mean.
+ */
+export function wasRefused(look: Look): boolean {
+  return look.checks.some(
+    (check) =>
+      verdictOf(check.samples) === "failed" &&
+      check.samples.some((sample) => sample.failure === "refused" || sample.failure === "reset"),
+  );
+}

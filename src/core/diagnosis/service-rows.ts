@@ -1,7 +1,7 @@
 import type { Cause } from "../cause.ts";
 import { CERTIFICATE_FAILURES, type FailureCode } from "../failure.ts";
 import { failedLooks, of, type Row } from "./finding.ts";
-import { failures, type Look } from "./scene.ts";
+import { failures, type Look, wasRefused } from "./scene.ts";
 import * as say from "./sentences.ts";
 
 /** A row for failures that the service itself answers with. */
@@ -22,6 +22,7 @@ const serviceRow =
 export const serviceDown = serviceRow("service_down", (failure, look, upstream, status) => {
   if (upstream) return false;
   if (failure === "http_status") return (status ?? 0) >= 500;
+  if (wasRefused(look) && !look.neighbourFailed) return true;
   // A dead pod refuses TCP and lets UDP run into the time-out (measured): either of them, while the right MAC answers.
   const dead: readonly FailureCode[] = [
     "refused",
