@@ -50,8 +50,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     .description("put the running lab right again")
     .action(async () => done(await ask({ act: "restore" })));
   program
+    .enablePositionalOptions()
     .command("enter <vantage> [command...]")
     .description("a shell on a machine of the running lab")
+    .passThroughOptions()
     .action(async (vantage: string, command: string[]) => done(await enter(vantage, command)));
   await program.parseAsync([...argv], { from: "user" });
   return code;

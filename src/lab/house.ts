@@ -76,7 +76,14 @@ export class LabHouse {
   /** Starts one process; the host's vantage and the host process may share a name, so both parts make the key. */
   async start(who: string, kind: HairpinProcess["kind"]): Promise<HairpinProcess> {
     const key = `${kind}:${who}`;
-    const process = startProcess(await this.#startOf(who, kind), this.#ears.line);
+    const { house, receivers } = this.plan;
+    const callsTls = {
+      hub: receivers.some((receiver) => receiver.tls),
+      host: false,
+      vantage: house.hub.tls !== undefined,
+    };
+    const start = { ...(await this.#startOf(who, kind)), trustsLab: callsTls[kind] };
+    const process = startProcess(start, this.#ears.line);
     this.processes.set(key, process);
     void process.ended.then((how) => {
       if (this.processes.get(key) === process) this.processes.delete(key);

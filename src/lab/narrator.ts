@@ -167,6 +167,7 @@ export class Narrator {
   /** What a stand-in said. */
   said(said: Said, mono: number): Moment | null {
     if (said.what === "received") {
+      if (said["kind"] === "heartbeat") return null; // It says that nothing happened.
       const event = said["event"] === null ? text(said["method"]) : text(said["event"]);
       return {
         mono,

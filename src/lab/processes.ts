@@ -35,10 +35,13 @@ export function startProcess(
     readonly kind: HairpinProcess["kind"];
     readonly ns: string;
     readonly args: readonly string[];
+    /** Whether it calls somebody whose certificate is the lab's own. */
+    readonly trustsLab: boolean;
   },
   onLine: (who: string, line: LogLine) => void,
 ): HairpinProcess {
-  const env = { HAIRPIN_RUN: RUN_DIR, HAIRPIN_LAB: "1", NODE_EXTRA_CA_CERTS: CA_FILE, NODE_NO_WARNINGS: "1" };
+  // Authorities cost memory in every process that loads them, so they come only where they are needed.
+  const env = { HAIRPIN_RUN: RUN_DIR, HAIRPIN_LAB: "1", ...(start.trustsLab ? { NODE_EXTRA_CA_CERTS: CA_FILE } : {}) };
   const child = spawnIn(start.ns, [process.execPath, MAIN, start.kind, ...start.args], { env });
   let complaints = "";
   const complain = (text: string) => {

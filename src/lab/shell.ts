@@ -74,6 +74,11 @@ export function spawnIn(
 ): ChildProcess {
   return spawn("ip", ["netns", "exec", ns, ...argv], {
     stdio: ["ignore", "pipe", options.stderr ?? "pipe", ...(options.ipc ? (["ipc"] as const) : [])],
-    env: { ...process.env, ...options.env },
+    env: { ...plainEnvironment(), ...options.env },
   });
+}
+
+/** What a process of the house inherits: nothing that configures Node for somebody else. */
+function plainEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(NODE_|SSL_|npm_)/.test(name)));
 }
