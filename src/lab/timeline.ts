@@ -88,7 +88,8 @@ export function textTimeline(stream: NodeJS.WriteStream, colours: boolean): Time
     result: (result, complaints) => {
       print(`   ${complaints.length === 0 ? paint("32", "✔") : paint("31", "✘")} ${summary(result)}`);
       if (result.advice !== null && !result.healed)
-        print(`     ${paint("2", `to do: ${safe(result.advice).slice(0, 600)}`)}`);
+        for (const [index, line] of result.advice.split("\n").slice(0, 24).entries())
+          print(`     ${paint("2", `${index === 0 ? "to do:" : "      "} ${safe(line).slice(0, 200)}`)}`);
       for (const complaint of complaints) print(`     ${paint("31", complaint)}`);
     },
     waiting: (text) => {

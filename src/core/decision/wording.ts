@@ -67,7 +67,11 @@ export function draft(
 
 export function failingDraft(incident: Incident, assessment: Assessment, policy: Policy, outlook: string): EventDraft {
   const degraded = assessment.state === "degraded";
-  const title = `${nameTargets(incident.targets, policy)} ${degraded ? "works only until caches run out" : "is unreachable"}`;
+  const plural = (one: string, many: string) => (incident.targets.length > 1 ? many : one);
+  const state = degraded
+    ? plural("works only until caches run out", "work only until caches run out")
+    : plural("is unreachable", "are unreachable");
+  const title = `${nameTargets(incident.targets, policy)} ${state}`;
   const message = [assessment.summary, `Since ${timeOf(incident.since.wall).slice(11, 19)} UTC.`, outlook]
     .filter((part) => part !== "")
     .join(" ");
@@ -81,17 +85,18 @@ export function failingDraft(incident: Incident, assessment: Assessment, policy:
 /** "Unreachable" would be wrong where the address answers and the service behind it is at fault. */
 function serviceTitle(assessment: Assessment, incident: Incident, policy: Policy): string | null {
   const name = nameTargets(incident.targets, policy);
+  const plural = incident.targets.length > 1;
   switch (assessment.cause) {
     case "certificate":
       return `${name}: the certificate is not good`;
     case "answer_wrong":
-      return `${name} answers wrongly`;
+      return `${name} ${plural ? "answer" : "answers"} wrongly`;
     case "service_down":
       return `${name}: the service does not work`;
     case "upstream_dns":
       return `${name}: external names fail`;
     case "announced_on_parent":
-      return `${name} is announced on the wrong link`;
+      return `${name} ${plural ? "are" : "is"} announced on the wrong link`;
     case "mac_conflict":
       return `${name}: two machines answer`;
     case "mac_unexpected":
@@ -106,7 +111,7 @@ export function recoveredDraft(incident: Incident, assessment: Assessment, polic
   const message = `Green again from ${incident.voters.join(" and ") || "every vantage"} after ${length}.`;
   return draft(
     "recovered",
-    `${nameTargets(incident.targets, policy)} is back`,
+    `${nameTargets(incident.targets, policy)} ${incident.targets.length > 1 ? "are" : "is"} back`,
     message,
     { incident, assessment, policy },
     { canHeal: false, advice: null, vantagesFailing: [] },

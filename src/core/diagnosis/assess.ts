@@ -105,7 +105,9 @@ function votesOf(scene: Scene, cause: Cause): readonly Vote[] {
   }
   const cast: Vote[] = [...voters].map(([voter, why]) => ({ voter, kind: "vantage", why }));
   const fact = hostFact(scene, cause);
-  return fact === null ? cast : [...cast, { voter: scene.group.host?.name ?? "host", kind: "host_fact", why: fact }];
+  return fact === null
+    ? cast
+    : [...cast, { voter: scene.facts?.node ?? scene.group.host?.name ?? "host", kind: "host_fact", why: fact }];
 }
 
 /** A signed host fact for the same cause is one vote, never two. */

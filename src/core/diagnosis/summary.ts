@@ -14,6 +14,8 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
   const addresses = list(
     scene.targets.filter((target) => concerned(scene, target.name)).flatMap((target) => target.addresses),
   );
+  const many = addresses.includes(" and ");
+  const are = many ? "are" : "is";
   const where = list(failingVantages(scene));
   const from = where === "" ? "" : ` from ${where}`;
   switch (cause) {
@@ -28,11 +30,11 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
     case "link_drifted":
       return `${link} is not as declared.`;
     case "announced_on_parent":
-      return `${addresses} is answered with the MAC of ${parent} itself: an L2Advertisement without interfaces, seen${from}.`;
+      return `${addresses} ${are} answered with the MAC of ${parent} itself: an L2Advertisement without interfaces, seen${from}.`;
     case "speaker_stale_mac":
       return `The speaker answers for ${addresses} with a former MAC of ${link}.`;
     case "announced_elsewhere":
-      return `${addresses} is announced by another node, which is fine.`;
+      return `${addresses} ${are} announced by another node, which is fine.`;
     case "mac_conflict":
       return `Two machines answer for ${addresses}, seen${from}.`;
     case "mac_unexpected":
@@ -50,23 +52,23 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
     case "not_announced":
       return `Nobody answers ARP for ${addresses}${from}.${scene.facts?.link.exists && scene.facts.link.up ? ` ${link} is up.` : ""}`;
     case "vm_path":
-      return `${addresses} fails${from} only; the LAN is fine: how the VM is attached.`;
+      return `${addresses} ${many ? "fail" : "fails"}${from} only; the LAN is fine: how the VM is attached.`;
     case "not_forwarded":
       return `The right MAC answers for ${addresses}, and packets to it are lost${from}.`;
     case "service_down":
       return `The path to ${addresses} is fine, the service behind it is not.`;
     case "upstream_dns":
-      return `${addresses} answers local names, external names fail.`;
+      return `${addresses} ${many ? "answer" : "answers"} local names, external names fail.`;
     case "answer_wrong":
-      return `${addresses} answers, and the answer is not the declared one.`;
+      return `${addresses} ${many ? "answer" : "answers"}, and the answer is not the declared one.`;
     case "certificate":
       return `The certificate of ${addresses} is not good.`;
     case "vantage_silent":
       return `Nothing is heard from ${list(scene.silent.map((vantage) => vantage.name))}.`;
     case "disputed":
-      return `The vantages disagree about ${addresses}: it fails${from}.`;
+      return `The vantages disagree about ${addresses}: failing${from}.`;
     case "unclassified":
-      return `${addresses} fails${from}, in a way that has no name yet.`;
+      return `${addresses} ${many ? "fail" : "fails"}${from}, in a way that has no name yet.`;
   }
 }
 
