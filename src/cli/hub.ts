@@ -1,5 +1,7 @@
+import { join, resolve } from "node:path";
 import { loadConfig, sayProblem } from "../runtime/node/config-file.ts";
 import { startHub } from "../runtime/node/hub-process.ts";
+import { restartLean } from "../runtime/node/lean.ts";
 import { createLog } from "../runtime/node/log.ts";
 import { settleMemory } from "../runtime/node/memory.ts";
 import { commandLine } from "./command-line.ts";
@@ -17,6 +19,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   program.parse([...argv], { from: "user" });
   const { config: file } = program.opts<{ config: string }>();
   const { house, dir, warnings } = loadConfig(file);
+  restartLean(join(resolve(dir, house.hub.data), "modules"), ["hub", "--help"]);
   const log = createLog("hub");
   for (const warning of warnings) log.warn(sayProblem(file, warning));
   let running: Awaited<ReturnType<typeof startHub>>;
