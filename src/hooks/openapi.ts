@@ -41,12 +41,19 @@ function operation(route: Route): unknown {
   }
   for (const [status, description] of Object.entries(refusals(route)))
     responses[status] ??= { description, ...PROBLEM };
-  const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+  const named = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: "path",
     required: true,
     schema: { type: "string" },
   }));
+  const asked = Object.entries(route.query ?? {}).map(([name, { type, what }]) => ({
+    name,
+    in: "query",
+    description: what,
+    schema: type === "integer" ? { type, minimum: 0 } : { type },
+  }));
+  const parameters = [...named, ...asked];
   return {
     summary: route.summary,
     operationId: `${route.method.toLowerCase()}${route.path.replaceAll(/[^A-Za-z0-9]+/g, "_")}`,

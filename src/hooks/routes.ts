@@ -20,6 +20,8 @@ export interface Route {
   /** `vantage`: signed by a vantage's key. `read`: anyone, unless hub.private. */
   readonly auth: "none" | "vantage" | "read" | "heal" | "ack" | "pause";
   readonly body?: Schema;
+  /** Parameters of the query; none of them is required. */
+  readonly query?: Readonly<Record<string, { readonly type: "integer" | "string"; readonly what: string }>>;
   readonly answers: Readonly<
     Record<number, { readonly what: string; readonly schema?: Schema; readonly type?: string }>
   >;
@@ -44,6 +46,9 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/plan",
     summary: "What a vantage has to do",
     auth: "vantage",
+    query: {
+      wait_ms: { type: "integer", what: "With If-None-Match: held so long, at most 30 s, until something is new" },
+    },
     answers: {
       200: { what: "The plan", schema: unknownObject },
       304: { what: "Unchanged; header hairpin-rounds asks for quick rounds" },
@@ -82,14 +87,23 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/explain",
     summary: "Why it did or did not heal",
     auth: "read",
-    answers: { 200: { what: "Gates, assessment and steps", schema: unknownObject } },
+    query: { incident: { type: "string", what: "An incident; without one, how every group is now" } },
+    answers: {
+      404: { what: "No incident with this id is known" },
+      200: { what: "Gates, assessment and steps", schema: unknownObject },
+    },
   },
   {
     method: "GET",
     path: "/v1/events",
     summary: "History",
     auth: "read",
+    query: {
+      after: { type: "integer", what: "A sequence number; without one, the latest" },
+      limit: { type: "integer", what: "At most so many, 100 without it, 500 at most" },
+    },
     answers: {
+      422: { what: "after or limit is no whole number" },
       200: {
         what: "Events after a sequence number",
         schema: eventList,
@@ -101,13 +115,15 @@ export const ROUTES: readonly Route[] = [
     path: "/v1/events/stream",
     summary: "Events as they happen",
     auth: "read",
-    answers: { 200: { what: "Server-Sent Events", type: "text/event-stream" } },
+    query: { after: { type: "integer", what: "Replays what came after; Last-Event-ID does the same" } },
+    answers: { 503: { what: "Too many streams" }, 200: { what: "Server-Sent Events", type: "text/event-stream" } },
   },
   {
     method: "GET",
     path: "/v1/deliveries",
     summary: "The outbox",
     auth: "read",
+    query: { dead: { type: "string", what: "1 or true: dead letters alone" } },
     answers: { 200: { what: "Deliveries and subscribers", schema: unknownObject } },
   },
   {
@@ -148,7 +164,7 @@ export const ROUTES: readonly Route[] = [
     summary: "Confirm a delivery",
     auth: "ack",
     body: ackBody,
-    answers: { 200: { what: "Confirmed", schema: unknownObject } },
+    answers: { 200: { what: "Confirmed", schema: unknownObject }, 404: { what: "No delivery with this id is known" } },
   },
   {
     method: "POST",
