@@ -140,7 +140,8 @@ function remedy(
   const seen: GroupState = { ...state, lastGates: gates };
   const closed = firstClosed(gates);
   const exhausted = step === null && incident.steps.some((tried) => !tried.manual && tried.outcome !== "refused");
-  if (exhausted || state.breaker.open)
+  // The host's own breaker stops the ladder as surely as the hub's, and waits for a person just the same.
+  if (exhausted || state.breaker.open || host.breakerOpen === true)
     return askForHelp(seen, { ...incident, heldBy: closed?.gate ?? null }, assessment, policy, now);
   if (closed !== null) return sayHeld(seen, incident, gates, closed, assessment, policy);
   const attempt = incident.refusals === 0 ? "" : `-${incident.refusals + 1}`;
