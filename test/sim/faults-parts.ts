@@ -74,27 +74,24 @@ const mined = (
 
 export const MANNERS: readonly Manner[] = ["500", "404", "410", "429", "hangs", "resets", "answer lost"];
 
-const leap = (kind: string, machines: (site: Site) => readonly { wallOffset: number }[]): FaultKind =>
-  once(kind, (site, luck) => {
-    const far = [
-      M,
-      10 * M,
-      60 * M,
-      -120 * M,
-      24 * 60 * M,
-      -24 * 60 * M,
-      13 * 365 * 24 * 60 * M,
-      -56 * 365 * 24 * 60 * M,
-    ];
-    const by = luck.pick(far);
-    for (const machine of machines(site)) {
-      machine.wallOffset += by;
-      // NTP puts it right after a while.
-      site.agenda.in(luck.between(M, 90 * M), () => {
-        machine.wallOffset = 0;
-      });
-    }
-  });
+const LEAPS = [1, 10, 60, -120, 24 * 60, -24 * 60, 13 * 365 * 24 * 60, -56 * 365 * 24 * 60].map(
+  (minutes) => minutes * M,
+);
+
+/** The wall clock leaps, and NTP puts it right after a while. */
+const leap = (kind: string, machines: (site: Site) => readonly { wallOffset: number }[]): FaultKind => ({
+  kind,
+  group: "part",
+  length: [M, 90 * M],
+  begin(site, luck) {
+    const leaping = machines(site);
+    const by = site.still ? 0 : luck.pick(LEAPS);
+    for (const machine of leaping) machine.wallOffset = by;
+    return () => {
+      for (const machine of leaping) machine.wallOffset = 0;
+    };
+  },
+});
 
 /** What breaks of hairpin itself, and of what it stands on. */
 export const PART_FAULTS: readonly FaultKind[] = [

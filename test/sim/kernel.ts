@@ -6,7 +6,8 @@ import { BRIDGE, LINK, linkOf, MAC, type TrueLink, type Truth, trueNode } from "
 /** The kernel of the node: changes links as `ip` would, and tells who listens to netlink. */
 export interface Kernel {
   readonly truth: Truth;
-  add(change?: Partial<TrueLink>): TrueLink | null;
+  /** `settled`: whoever made it waited for udev and wrote the sysctls himself. */
+  add(change?: Partial<TrueLink>, settled?: boolean): TrueLink | null;
   remove(name: string): void;
   change(name: string, change: Partial<TrueLink>): void;
   /** A listener to `ip monitor link`; the result ends it. */
@@ -37,7 +38,7 @@ export function createKernel(agenda: Agenda, chance: Chance): Kernel {
   const kernel: Kernel = {
     truth,
     netlinkLoss: 0,
-    add(change = {}) {
+    add(change = {}, settled = false) {
       const link: TrueLink = {
         name: LINK,
         ifindex: truth.nextIndex,
@@ -54,10 +55,10 @@ export function createKernel(agenda: Agenda, chance: Chance): Kernel {
       if (link.parent !== null && linkOf(truth, link.parent) === null) return null;
       truth.nextIndex++;
       truth.links.push(link);
-      truth.sysctls.set(`${link.name}.rp_filter`, 2).set(`${link.name}.arp_ignore`, 0);
+      truth.sysctls.set(`${link.name}.rp_filter`, settled ? 0 : 2).set(`${link.name}.arp_ignore`, settled ? 1 : 0);
       tell(link, false);
       // systemd's udev rule writes the default back a moment after every creation (facts/l2).
-      if (link.kind === "macvlan" && chance.flip(0.3))
+      if (link.kind === "macvlan" && !settled && chance.flip(0.3))
         agenda.in(60, () => {
           if (linkOf(truth, link.name) === link) truth.sysctls.set(`${link.name}.rp_filter`, 2);
         });
@@ -92,10 +93,7 @@ export function createKernel(agenda: Agenda, chance: Chance): Kernel {
       const { advertised, endpoints, onParent, rogue, serviceDown, upstreamDown, broken } = truth;
       Object.assign(truth, fresh, { nextIndex, pods });
       Object.assign(truth, { advertised, endpoints, onParent, rogue, serviceDown, upstreamDown, broken });
-      if (withLink) {
-        kernel.add();
-        truth.sysctls.set(`${LINK}.rp_filter`, 0).set(`${LINK}.arp_ignore`, 1);
-      }
+      if (withLink) kernel.add({}, true);
     },
   };
   return kernel;

@@ -182,6 +182,8 @@ export function planOf(profile: Profile, days: number, luck: Chance): readonly F
       add(at + 4 * hour, named(PEOPLE, "breakers-reset")[0]!);
     } else {
       const { kinds, perDay } = menuOf(profile.focus);
+      // Every other day nothing happens at all.
+      if (luck.flip(0.45)) continue;
       // Trouble comes in clusters: most of a day is quiet, and the rest overlaps.
       let at = start + luck.between(0, 8 * hour);
       for (let count = luck.int(perDay[0], perDay[1]); count > 0; count--) {

@@ -6,11 +6,13 @@ import { MUTANTS, NO_MUTANT } from "./mutants.ts";
 import { type Profile, planOf, profileOf } from "./profile.ts";
 import { counting } from "./reached.ts";
 import { createSite, type Site } from "./site.ts";
-import { isHealthy } from "./truth.ts";
+import { isHealthy, LINK, linkIsRight } from "./truth.ts";
 import type { Happening, Violation } from "./witness.ts";
 
 /** After the last day everything is put right, and what waits has this long to end. */
 const SETTLE = 110 * 60_000;
+/** After the end of a fault that hairpin could not cure, or may not. */
+const HANDYMAN = 75 * 60_000;
 /** Steps of one run: a storm of messages is a bug of the simulation or of what it simulates. */
 const STEPS_MAX = 6_000_000;
 
@@ -21,6 +23,8 @@ export interface RunOptions {
   /** Faults of the plan that are left out, by index. */
   readonly without?: ReadonlySet<number>;
   readonly story?: boolean;
+  /** Clocks that would leap stand as they are (I26). */
+  readonly still?: boolean;
 }
 
 export interface RunResult {
@@ -32,9 +36,14 @@ export interface RunResult {
   readonly plan: readonly Fault[];
   readonly story: readonly string[];
   readonly fingerprint: number;
+  /** What was begun and said, with its time. */
+  readonly decisions: readonly string[];
   readonly byPace: ReadonlyMap<number, number>;
   readonly steps: number;
 }
+
+// An aborted signal makes an exception with a stack each time: nobody reads those here.
+Error.stackTraceLimit = 4;
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -59,7 +68,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { seed, days } = options;
   const profile = profileFor(seed);
   const mutant = options.mutant === undefined ? NO_MUTANT : MUTANTS[options.mutant]!();
-  const site = createSite(seed, profile, mutant, options.story === true);
+  const site = createSite(seed, profile, mutant, options.story === true, options.still === true);
   const { witness, agenda } = site;
   const plan = planOf(profile, days, chanceOf(seed).fork("plan"));
   const chosen = plan.filter(({ index }) => options.without?.has(index) !== true);
@@ -67,10 +76,16 @@ export async function run(options: RunOptions): Promise<RunResult> {
     if (happening.kind === "group")
       site.hubs.find(({ name }) => name === happening.hub)?.phaseIs(happening.after.phase);
   };
+  const decisions: string[] = [];
+  const deciding = (happening: Happening) => {
+    const at = Math.round(agenda.now());
+    if (happening.kind === "event") decisions.push(`${at} ${happening.event.data.event} ${happening.event.data.cause}`);
+    if (happening.kind === "requested") decisions.push(`${at} ${happening.request.step}`);
+  };
   const rules = INVARIANTS.flatMap(({ id, rule }) =>
     rule === null ? [] : [rule(site, (detail) => witness.fail(id, detail))],
   );
-  witness.attach([phases, counting(site), ...rules]);
+  witness.attach([phases, deciding, counting(site), ...rules]);
   await guarded(site, async () => {
     begin(site);
     const endings = chosen.map((fault) => schedule(site, fault));
@@ -107,6 +122,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     plan: chosen,
     story,
     fingerprint: witness.fingerprint(),
+    decisions,
     byPace,
     steps,
   };
@@ -133,6 +149,7 @@ function schedule(site: Site, fault: Fault): () => void {
     site.heat(10_000);
     witness.note(`- ${fault.kind.kind} ends`);
     witness.tell({ kind: "fault", fault, begins: false });
+    if (fault.kind.group !== "person") agenda.in(HANDYMAN, () => putRight(site));
   };
   agenda.in(fault.at, () => {
     witness.note(`+ ${fault.kind.kind} begins (fault ${fault.index}, ${Math.round(fault.length / 1_000)} s)`);
@@ -146,6 +163,22 @@ function schedule(site: Site, fault: Fault): () => void {
   return over;
 }
 
+/** Somebody comes and repairs by hand what is still broken when no fault is left, so that a run does not end in one long outage. */
+function putRight(site: Site): void {
+  const { kernel, speaker, active, witness } = site;
+  const isRight = isHealthy(kernel.truth) && kernel.truth.sysctls.get(`${LINK}.rp_filter`) === 0;
+  if (isRight || kernel.truth.off || [...active].some(({ kind }) => kind.group === "outside")) return;
+  witness.note("a person repairs the house by hand");
+  if (!linkIsRight(kernel.truth)) {
+    kernel.remove(LINK);
+    kernel.add({}, true);
+  }
+  kernel.truth.sysctls.set(`${LINK}.rp_filter`, 0).set(`${LINK}.arp_ignore`, 1);
+  speaker.deletePod();
+  speaker.ensurePod();
+  site.heat(10_000);
+}
+
 /** How exactly the present moment is worth simulating. Timers are never early; in quiet stretches they are late. */
 function keepPace(site: Site): void {
   const { agenda } = site;
@@ -157,10 +190,10 @@ function keepPace(site: Site): void {
     if (["pending", "healing", "verifying", "suspect"].includes(phase))
       agenda.wantPace(age < 240_000 ? 0 : 10_000, 2_000);
     else if (phase === "failing") agenda.wantPace(age < 150_000 ? 0 : 10_000, 12_000);
-    else agenda.wantPace(age < 60_000 ? 10_000 : slow, slow);
+    else agenda.wantPace(age < 60_000 ? 10_000 : age < 900_000 ? slow : 60_000, age < 900_000 ? slow : 60_000);
   }
   for (const fault of site.active) {
     const age = agenda.now() - fault.at;
-    agenda.wantPace(age < 600_000 ? 10_000 : slow, slow);
+    agenda.wantPace(age < 300_000 ? 10_000 : age < 900_000 ? slow : 60_000, age < 900_000 ? slow : 60_000);
   }
 }

@@ -19,8 +19,12 @@ import { createSqlDisk } from "./sql-disk.ts";
 import { createVantageProcess, type VantageProcess } from "./vantage-process.ts";
 import { createWitness, type Witness } from "./witness.ts";
 
-/** Between beats in the quietest stretches: below the ten minutes after which a silent vantage is told. */
-const QUIET = 540_000;
+/**
+ * Between beats in the quietest stretches, where nothing but ticks and green rounds is due. Within a beat host, vantages and hub come
+ * in this order, so that a long beat is no silence. Runs about calm look closer.
+ */
+const QUIET = 59 * 60_000;
+const CALM = 9 * 60_000;
 
 /** A house with everything in it, and all of hairpin: what a seed plays with. */
 export interface Site {
@@ -52,14 +56,16 @@ export interface Site {
   powerCut(luck: Chance): void;
   addHub(name: string): HubProcess;
   removeHub(hub: HubProcess): void;
+  /** Wall clocks do not leap in this run. */
+  readonly still: boolean;
   /** From then on the host may be fenced by a stranger's epoch. */
   rogueWasHere(): void;
   hadRogue(): boolean;
 }
 
-export function createSite(seed: number, profile: Profile, mutant: Mutant, keepsStory: boolean): Site {
+export function createSite(seed: number, profile: Profile, mutant: Mutant, keepsStory: boolean, still = false): Site {
   const chance = chanceOf(seed);
-  const agenda = createAgenda(QUIET);
+  const agenda = createAgenda(profile.focus === "calm" ? CALM : QUIET);
   const witness = createWitness(agenda.now, keepsStory);
   const house = houseOf(profile);
   const kernel = createKernel(agenda, chance.fork("kernel"));
@@ -78,6 +84,7 @@ export function createSite(seed: number, profile: Profile, mutant: Mutant, keeps
     agenda,
     witness,
     mutant,
+    still,
     house,
     setup: setupOf(house),
     gap: largestGap(house.schedule),

@@ -103,7 +103,8 @@ export function createWitness(now: () => number, keepsStory: boolean): Witness {
     counts,
     story,
     tell(happening) {
-      mix(`${happening.kind}${Math.round(now())}`);
+      mix(happening.kind);
+      print = Math.imul(print ^ Math.round(now()), 16_777_619);
       for (const watch of watches) watch(happening);
     },
     note(text) {
