@@ -119,7 +119,7 @@ async function startHub(directory: string): Promise<{ end: () => Promise<number 
   return { end, log: () => log };
 }
 
-function fuzz(program: string, url: string, secrets: Secrets, seed: number): Promise<number> {
+function fuzz(program: string, url: string, directory: string, secrets: Secrets, seed: number): Promise<number> {
   const args = ["run", `${url}/openapi.json`, "--checks", CHECKS.join(","), "--exclude-path", STREAM];
   args.push("--phases", "examples,coverage,fuzzing", "--max-examples", "60", "--rate-limit", "45/s", "--no-color");
   args.push(
@@ -134,6 +134,8 @@ function fuzz(program: string, url: string, secrets: Secrets, seed: number): Pro
   args.push("--generation-database", "none", "--warnings", "off");
   const child = spawn(program, args, {
     stdio: "inherit",
+    // It leaves a directory of its own where it runs.
+    cwd: directory,
     timeout: TIME_S * 2_000,
     env: {
       PATH: process.env["PATH"],
@@ -152,7 +154,7 @@ const port = await freePort();
 const secrets = writeConfiguration(directory, port);
 const hub = await startHub(directory);
 const seed = Number(process.argv[2] ?? Date.now() % 1_000_000);
-const code = await fuzz(program, `http://127.0.0.1:${port}`, secrets, seed);
+const code = await fuzz(program, `http://127.0.0.1:${port}`, directory, secrets, seed);
 const threw = hub
   .log()
   .split("\n")
