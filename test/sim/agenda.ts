@@ -27,7 +27,7 @@ interface Entry {
 const before = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 
 /** Paces from quick to slow: what is wanted last longest wins only when nothing quicker is wanted. */
-export const PACES = [0, 10_000, 20_000, 60_000] as const;
+export const PACES = [0, 10_000, 20_000, 60_000, 300_000] as const;
 
 export function createAgenda(quiet: number): Agenda {
   let now = 0;

@@ -168,6 +168,7 @@ export function planOf(profile: Profile, days: number, luck: Chance): readonly F
   const hour = DAY / 24;
   for (let day = 0; day < Math.ceil(days); day++) {
     const start = day * DAY;
+    if ((profile.focus === "persistent" || profile.focus === "relapse") && luck.flip(0.4)) continue;
     if (profile.focus === "persistent") {
       const kinds = named(HOUSE_FAULTS, "speaker-stopped", "speaker-broken", "speaker-killed");
       for (const at of [start + luck.between(hour, 3 * hour), start + luck.between(13 * hour, 15 * hour)]) {
@@ -182,8 +183,8 @@ export function planOf(profile: Profile, days: number, luck: Chance): readonly F
       add(at + 4 * hour, named(PEOPLE, "breakers-reset")[0]!);
     } else {
       const { kinds, perDay } = menuOf(profile.focus);
-      // Every other day nothing happens at all.
-      if (luck.flip(0.45)) continue;
+      // Most days nothing happens at all.
+      if (luck.flip(0.6)) continue;
       // Trouble comes in clusters: most of a day is quiet, and the rest overlaps.
       let at = start + luck.between(0, 8 * hour);
       for (let count = luck.int(perDay[0], perDay[1]); count > 0; count--) {

@@ -183,17 +183,17 @@ function putRight(site: Site): void {
 function keepPace(site: Site): void {
   const { agenda } = site;
   const slow = site.gap < 60_000 ? 20_000 : 60_000;
+  const want = (pace: number) => agenda.wantPace(pace, Math.max(2_000, 1.2 * pace));
   for (const hub of site.hubs) {
     const phase = hub.phase();
     if (phase === "ok") continue;
     const age = agenda.now() - hub.phaseSince();
-    if (["pending", "healing", "verifying", "suspect"].includes(phase))
-      agenda.wantPace(age < 240_000 ? 0 : 10_000, 2_000);
-    else if (phase === "failing") agenda.wantPace(age < 150_000 ? 0 : 10_000, 12_000);
-    else agenda.wantPace(age < 60_000 ? 10_000 : age < 900_000 ? slow : 60_000, age < 900_000 ? slow : 60_000);
+    if (["pending", "healing", "verifying", "suspect"].includes(phase)) want(age < 150_000 ? 0 : 10_000);
+    else if (phase === "failing") want(age < 90_000 ? 0 : age < 900_000 ? 10_000 : slow);
+    else want(age < 30_000 ? 10_000 : age < 600_000 ? slow : 300_000);
   }
   for (const fault of site.active) {
     const age = agenda.now() - fault.at;
-    agenda.wantPace(age < 300_000 ? 10_000 : age < 900_000 ? slow : 60_000, age < 900_000 ? slow : 60_000);
+    want(age < 120_000 ? 10_000 : age < 600_000 ? slow : 300_000);
   }
 }
