@@ -60,6 +60,12 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 async function build(flags: Flags, argv: readonly string[]): Promise<number> {
+  const config = resolve(flags.config ?? EXAMPLE);
+  // First of all: it names the place of its files before anything is loaded that uses it.
+  if (flags.loopback === true) {
+    const { runLoopback } = await import("../lab/loopback/loopback.ts");
+    return runLoopback({ config, faults: flags.fault ?? [], json: flags.json ?? false });
+  }
   const { findFault, FAULTS } = await import("../lab/faults/catalogue.ts");
   const unknown = (flags.fault ?? []).filter((name) => findFault(name) === undefined);
   if (unknown.length > 0) {
@@ -75,7 +81,6 @@ async function build(flags: Flags, argv: readonly string[]): Promise<number> {
     process.stderr.write("hairpin lab: --brnf is 0 or 1\n");
     return 2;
   }
-  const config = resolve(flags.config ?? EXAMPLE);
   if (flags.inside === true) {
     const { runInside } = await import("../lab/inside.ts");
     return runInside({

@@ -7,6 +7,7 @@ import { type HousePlan, planHouse } from "./house-plan.ts";
 import { CONFIG_FILE, LAB, type LabSecrets, writeLabConfig } from "./lab-config.ts";
 import { bootLinks } from "./node-boot.ts";
 import { type HairpinProcess, type LogLine, startProcess } from "./processes.ts";
+import { NO_SPACE } from "./shell.ts";
 import { type Standins, startStandins } from "./standin-processes.ts";
 import type { Said } from "./standins/channel.ts";
 import { buildHouse } from "./topology.ts";
@@ -24,11 +25,21 @@ export class LabHouse {
   readonly config: Config;
   readonly secrets: LabSecrets;
   readonly brnf: number;
+  /** Whether there are no kernel links: processes on loopback addresses, and a simulated host. */
+  readonly isLoopback: boolean;
   readonly processes = new Map<string, HairpinProcess>();
   readonly #ears: HouseEars;
   #standins: Standins | null = null;
 
-  private constructor(config: Config, plan: HousePlan, secrets: LabSecrets, brnf: number, ears: HouseEars) {
+  private constructor(
+    config: Config,
+    plan: HousePlan,
+    secrets: LabSecrets,
+    brnf: number,
+    ears: HouseEars,
+    isLoopback: boolean,
+  ) {
+    this.isLoopback = isLoopback;
     this.config = config;
     this.plan = plan;
     this.secrets = secrets;
@@ -43,11 +54,18 @@ export class LabHouse {
     const secrets = await writeLabConfig(loaded.config, plan);
     await buildHouse(plan, { brnf });
     await bootLinks(plan);
-    return new LabHouse(loaded.config, plan, secrets, brnf, ears);
+    return new LabHouse(loaded.config, plan, secrets, brnf, ears, false);
+  }
+
+  /** The same house without a network of its own: its plan says on which loopback addresses everything listens. */
+  static async onLoopback(config: Config, plan: HousePlan, ears: HouseEars): Promise<LabHouse> {
+    const secrets = await writeLabConfig(config, plan);
+    return new LabHouse(config, plan, secrets, 0, ears, true);
   }
 
   async startStandins(): Promise<void> {
-    this.#standins = await startStandins(this.plan, this.secrets, this.#ears.said);
+    const start = this.isLoopback ? (await import("./loopback/standins.ts")).startLoopbackStandins : startStandins;
+    this.#standins = await start(this.plan, this.secrets, this.#ears.said);
   }
 
   /** Where a stand-in's words go. */
@@ -62,7 +80,8 @@ export class LabHouse {
 
   /** What of hairpin runs in this house, in the order in which it is started. */
   roles(): readonly { who: string; kind: HairpinProcess["kind"] }[] {
-    const hosts = Object.keys(this.plan.house.hosts).map((name) => ({
+    // On loopback the host is a stand-in as well: there is no link that a real one could guard.
+    const hosts = (this.isLoopback ? [] : Object.keys(this.plan.house.hosts)).map((name) => ({
       who: name === "default" ? "host" : name,
       kind: "host" as const,
     }));
@@ -83,7 +102,7 @@ export class LabHouse {
       vantage: house.hub.tls !== undefined,
     };
     const start = { ...(await this.#startOf(who, kind)), trustsLab: callsTls[kind] };
-    const process = startProcess(start, this.#ears.line);
+    const process = startProcess(this.isLoopback ? { ...start, ns: NO_SPACE } : start, this.#ears.line);
     this.processes.set(key, process);
     void process.ended.then((how) => {
       if (this.processes.get(key) === process) this.processes.delete(key);

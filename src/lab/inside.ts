@@ -7,7 +7,7 @@ import type { Fault } from "./faults/fault.ts";
 import { LabHouse } from "./house.ts";
 import { CONTROL_SOCKET, RELAY_PORT } from "./lab-config.ts";
 import { must } from "./shell.ts";
-import { jsonTimeline, type Timeline, textTimeline } from "./timeline.ts";
+import { type Timeline, timelineFor } from "./timeline.ts";
 
 export interface InsideOptions {
   readonly config: string;
@@ -33,10 +33,7 @@ export async function runInside(options: InsideOptions): Promise<number> {
   const loaded = loadConfig(options.config, { missingFiles: "warning" }); // Before /run is hidden: the file may lie there.
   await must(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]);
   const start = monoMillis();
-  const colours = process.stdout.isTTY === true && !process.env["NO_COLOR"];
-  const timeline = options.json
-    ? jsonTimeline((text) => process.stdout.write(text), monoMillis, start)
-    : textTimeline(process.stdout, colours);
+  const timeline = timelineFor(options.json, start);
   const director = new Director(timeline, start);
   const house = await LabHouse.build(loaded, options.brnf, director.ears);
   timeline.house(house.plan, options.brnf);
@@ -53,7 +50,8 @@ export async function runInside(options: InsideOptions): Promise<number> {
   return new Promise(() => {}); // Until a signal, or the end of whoever started it.
 }
 
-async function runFaults(
+/** Tells the faults one after the other; the exit code is 0 when each came out as faults.md says. */
+export async function runFaults(
   director: Director,
   timeline: Timeline,
   faults: readonly Fault[],
@@ -89,6 +87,7 @@ async function runFaults(
 /** One JSON object a line in, one out: what `hairpin lab break`, `restore` and `enter` ask for. */
 async function serveControl(director: Director, timeline: Timeline): Promise<void> {
   let queue: Promise<unknown> = Promise.resolve();
+  let isSettled = false;
   const obey = async (line: string): Promise<Record<string, unknown>> => {
     const { act, fault: name } = JSON.parse(line) as { act: string; fault?: string };
     if (act === "vantages") {
@@ -112,6 +111,8 @@ async function serveControl(director: Director, timeline: Timeline): Promise<voi
     if (act !== "break" || fault === undefined) return { ok: false, detail: `there is no fault ${name}` };
     const missing = fault.missing?.(director.bench) ?? null;
     if (missing !== null) return { ok: false, detail: `${fault.name} cannot happen in this house: ${missing}` };
+    if (!isSettled && fault.ending !== "guard") await director.graceOver();
+    isSettled = true;
     const { result, complaints } = await director.tellFault(fault, "");
     return { ok: complaints.length === 0, result };
   };

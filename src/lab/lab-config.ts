@@ -4,8 +4,11 @@ import type { Config } from "../core/config/schema.ts";
 import { type Authority, makeAuthority } from "./certificates.ts";
 import type { HousePlan } from "./house-plan.ts";
 
-/** Everything of a lab run is under this directory, on a tmpfs that dies with the mount namespace. */
-export const LAB = "/run/lab";
+/**
+ * Everything of a lab run is under this directory, on a tmpfs that dies with the mount namespace. The loopback lab has no mount
+ * namespace and names a directory of its own before this module is loaded.
+ */
+export const LAB = process.env["HAIRPIN_LAB_ROOT"] ?? "/run/lab";
 export const HUB_SOCKET = `${LAB}/hub.sock`;
 export const CONTROL_SOCKET = `${LAB}/control.sock`;
 export const CONFIG_FILE = `${LAB}/hairpin.yaml`;

@@ -62,6 +62,9 @@ export async function setSysctls(ns: string, values: Readonly<Record<string, str
   await must(inside(ns, ["sh", "-eu"]), script);
 }
 
+/** In the place of a namespace: this process's own. Such a child dies with its parent, since no PID namespace ends it. */
+export const NO_SPACE = "";
+
 /** Starts a long-running process in a namespace, with that namespace's /sys and an IPC channel where wanted. */
 export function spawnIn(
   ns: string,
@@ -72,7 +75,9 @@ export function spawnIn(
     readonly stderr?: "pipe" | "inherit";
   } = {},
 ): ChildProcess {
-  return spawn("ip", ["netns", "exec", ns, ...argv], {
+  const [program, ...args] =
+    ns === NO_SPACE ? ["setpriv", "--pdeathsig", "KILL", ...argv] : ["ip", "netns", "exec", ns, ...argv];
+  return spawn(program!, args, {
     stdio: ["ignore", "pipe", options.stderr ?? "pipe", ...(options.ipc ? (["ipc"] as const) : [])],
     env: { ...plainEnvironment(), ...options.env },
   });

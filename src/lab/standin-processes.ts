@@ -34,7 +34,7 @@ export function startStandin<Init, Order>(
   init: Init,
   onSaid: (said: Said) => void,
 ): Promise<Standin<Order>> {
-  const script = fileURLToPath(new URL(`./standins/${name}.ts`, import.meta.url));
+  const script = fileURLToPath(new URL(`./${name.includes("/") ? name : `standins/${name}`}.ts`, import.meta.url));
   const child = spawnIn(ns, [process.execPath, script], { ipc: true, stderr: "pipe" });
   const waiting = new Map<number, () => void>();
   let orders = 0;
@@ -59,7 +59,8 @@ export function startStandin<Init, Order>(
             new Promise((done) => {
               orders += 1;
               waiting.set(orders, done);
-              child.send({ id: orders, order } as never);
+              if (child.connected) child.send({ id: orders, order } as never);
+              else done();
             }),
         });
       } else if (said.what === "done") {

@@ -1,4 +1,5 @@
 import { sayDuration } from "../core/units.ts";
+import { monoMillis } from "../runtime/node/clock.ts";
 import { drawHouse } from "./drawing.ts";
 import type { HousePlan } from "./house-plan.ts";
 import { type FaultResult, type Moment, momentJson } from "./moment.ts";
@@ -132,4 +133,12 @@ function summary(result: FaultResult): string {
     return `${cause}: ${result.told.length === 0 ? "nothing was told" : `told (${[...new Set(result.told)].join(", ")})`}, not healed by hairpin; ${seen}`;
   const steps = result.steps.filter((step) => step.outcome === "done").map((step) => step.step);
   return `${cause}: healed by ${result.by === "guard" ? "the guard" : steps.join(", ")} ${result.healed_ms === null ? "" : `after ${sayDuration(result.healed_ms)}`}; ${seen}`;
+}
+
+/** The timeline for this process's stdout. Colour only on a terminal, and not with NO_COLOR (no-color.org). */
+export function timelineFor(json: boolean, start: number): Timeline {
+  const colours = process.stdout.isTTY === true && !process.env["NO_COLOR"];
+  return json
+    ? jsonTimeline((text) => process.stdout.write(text), monoMillis, start)
+    : textTimeline(process.stdout, colours);
 }

@@ -66,3 +66,13 @@ test("with the speaker killed the first failing comes within 15 s, and both vant
   assert.ok(killed.healed_ms! < 45_000, `${killed.healed_ms}`);
   assert.equal(killed.by, "heal");
 });
+
+test("without kernel links the loop closes on loopback addresses, and names what is simulated", () => {
+  const ran = spawnSync(process.execPath, [MAIN, "lab", "--loopback", "--fault", "link-deleted"], {
+    encoding: "utf8",
+    timeout: 90_000,
+  });
+  assert.equal(ran.status, 0, `${ran.stdout}${ran.stderr}`);
+  assert.match(ran.stdout, /host \(simulated\)/);
+  assert.match(ran.stdout, /link_missing: healed by the guard/);
+});

@@ -15,6 +15,7 @@ export function say(message: Said): void {
  */
 export function serve<Init, Order>(begin: (init: Init) => Promise<(order: Order) => Promise<void> | void>): void {
   let handler: Promise<(order: Order) => Promise<void> | void> | null = null;
+  let queue: Promise<unknown> = Promise.resolve();
   process.on("disconnect", () => process.exit(0));
   process.on("message", (message: { id?: number; init?: Init; order?: Order }) => {
     if (handler === null) {
@@ -22,8 +23,10 @@ export function serve<Init, Order>(begin: (init: Init) => Promise<(order: Order)
       handler.then(() => say({ what: "ready" }), fail);
       return;
     }
-    void handler
-      .then((handle) => handle(message.order as Order))
+    const ready = handler;
+    // One order after the other: closing a listener and opening it again must not overtake each other.
+    queue = queue
+      .then(async () => (await ready)(message.order as Order))
       .then(() => say({ what: "done", id: message.id ?? 0 }), fail);
   });
 }

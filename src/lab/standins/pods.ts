@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import type { ServicePort } from "../services.ts";
 import { serve } from "./channel.ts";
 import { type DnsFault, type KnownRecord, startDns, zoneOf } from "./dns-server.ts";
@@ -15,16 +15,22 @@ export interface PodInit {
 
 export interface PodOrder {
   readonly targets: readonly string[];
-  readonly fault: DnsFault | HttpsFault | "pod-dead" | null;
+  /** `unreachable` is the loopback lab's: what an address without an announcer looks like, as far as a socket can play it. */
+  readonly fault: DnsFault | HttpsFault | "pod-dead" | "unreachable" | null;
 }
 
 interface Running {
   readonly setFault: (fault: PodOrder["fault"]) => Promise<void>;
 }
 
+/** Open connections of the bare listeners: a closing one must not wait for them. */
+const sockets = new Set<Socket>();
+
 function listenBare(address: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
       socket.on("error", () => socket.destroy());
       socket.setTimeout(5_000, () => socket.destroy());
       socket.resume();
@@ -49,11 +55,18 @@ async function start(pod: PodInit): Promise<Running> {
     const bare = await Promise.all(ports("tcp").map((port) => listenBare(pod.ip, port)));
     return { dns, https, bare };
   };
+  const mute = async () => {
+    const silent = await Promise.all(ports("dns").map((port) => startDns(pod.ip, port, () => null)));
+    const tcp = [...new Set([...ports("https"), ...ports("tcp")])];
+    return { dns: silent, https: null, bare: await Promise.all(tcp.map((port) => listenBare(pod.ip, port))) };
+  };
   let running: Awaited<ReturnType<typeof open>> | null = await open();
+  let isMute = false;
   const close = async () => {
     const closing = running;
     running = null;
     if (closing === null) return;
+    for (const socket of sockets) socket.destroy();
     await Promise.all([
       ...closing.dns.map((dns) => dns.close()),
       closing.https?.close(),
@@ -63,8 +76,10 @@ async function start(pod: PodInit): Promise<Running> {
   return {
     setFault: async (next) => {
       fault = next;
-      if (next === "pod-dead") return close();
-      running ??= await open();
+      if (next === "pod-dead" || (next === "unreachable") !== isMute) await close();
+      if (next === "pod-dead") return;
+      isMute = next === "unreachable";
+      running ??= isMute ? await mute() : await open();
       const https: readonly PodOrder["fault"][] = [
         "http-503",
         "oidc-wrong-issuer",
