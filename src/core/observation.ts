@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { FAILURE_CODES } from "./failure.ts";
+import { LINE_MAX, plain } from "./text.ts";
 
 /** A MAC address in lower case with colons. */
 export const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
@@ -9,7 +10,13 @@ export const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const name = z.string().regex(NAME);
 const mac = z.string().regex(MAC);
 const millis = z.number().min(0).max(86_400_000);
-const line = z.string().max(512);
+/** What a vantage heard may be shown as it stands: it is made fit for that here too, since a vantage may lie (fault 17). */
+const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .transform((value) => plain(value, max));
+const line = text(LINE_MAX);
 
 export const CHECK_KINDS = ["dns", "https", "oidc", "tcp", "neighbour", "link", "speaker"] as const;
 
@@ -32,20 +39,20 @@ export const evidence = z.object({
   /** The MAC in this machine's neighbour table before the question was asked. */
   mac: mac.nullish(),
   /** The kernel's word for the entry: REACHABLE, STALE, DELAY, PROBE, INCOMPLETE, FAILED, PERMANENT, NOARP. */
-  neighbour_state: z.string().max(16).nullish(),
+  neighbour_state: text(16).nullish(),
   /** Whether who-has was really asked; without the right to ask, `answers` says nothing. */
   asked: z.boolean().nullish(),
   answers: z.array(whoHasAnswer).max(16).nullish(),
   on_link: z.boolean().nullish(),
   records: z.array(line).max(64).nullish(),
-  rcode: z.string().max(32).nullish(),
+  rcode: text(32).nullish(),
   upstream: z.boolean().nullish(),
   status: z.number().int().nullish(),
-  protocol: z.string().max(16).nullish(),
+  protocol: text(16).nullish(),
   certificate: certificateFacts.nullish(),
   /** The service's own result when the certificate failed: two facts, not one. */
   service_ok: z.boolean().nullish(),
-  errno: z.string().max(32).nullish(),
+  errno: text(32).nullish(),
 });
 
 export const checkResult = z.object({
