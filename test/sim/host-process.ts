@@ -13,7 +13,7 @@ const PHASE = 500;
 /** The host process under its supervisor. */
 export interface HostProcess {
   start(): void;
-  kill(power?: boolean): void;
+  kill(): void;
   /** The process that answers now; null while it is down or not yet ready. */
   current(): { readonly host: Host; readonly life: Life } | null;
   life(): Life | null;
@@ -30,6 +30,7 @@ export function createHostProcess(site: Site): HostProcess {
   let unlisten = () => {};
 
   const died = (life: Life) => {
+    witness.tell({ kind: "host_died", power: site.isNodeDown() });
     unlisten();
     if (current?.life === life) current = null;
     witness.note("host died");
@@ -95,11 +96,7 @@ export function createHostProcess(site: Site): HostProcess {
         witness.note(`host is ready, the addresses ${isHealthy(kernel.truth) ? "work" : "do not work"}`);
       });
     },
-    kill(power = false) {
-      const life = current?.life;
-      witness.tell({ kind: "host_died", power });
-      life?.kill();
-    },
+    kill: () => current?.life.kill(),
   };
   return process;
 }

@@ -4,6 +4,7 @@ import { DAY } from "../../src/core/units.ts";
 import type { HostSetup } from "../../src/host/port.ts";
 import type { Chance } from "./chance.ts";
 import type { Fault, FaultKind } from "./fault.ts";
+import { AT_WORK } from "./faults-at-work.ts";
 import { HOUSE_FAULTS, PATH_FAULTS } from "./faults-house.ts";
 import { PART_FAULTS } from "./faults-parts.ts";
 import { ATTACKS, PEOPLE } from "./faults-people.ts";
@@ -121,11 +122,23 @@ function menuOf(focus: Focus): {
 } {
   switch (focus) {
     case "mixed":
-      return { kinds: [HOUSE_FAULTS, HOUSE_FAULTS, PATH_FAULTS, PART_FAULTS, PEOPLE], perDay: [3, 8] };
+      return {
+        kinds: [
+          HOUSE_FAULTS,
+          HOUSE_FAULTS,
+          PATH_FAULTS,
+          PART_FAULTS,
+          named(PART_FAULTS, "receiver-in-trouble"),
+          PEOPLE,
+        ],
+        perDay: [3, 8],
+      };
     case "crashes":
       return {
         kinds: [
           HOUSE_FAULTS,
+          AT_WORK,
+          AT_WORK,
           named(PART_FAULTS, "host-mined", "hub-mined", "host-crash", "hub-crash", "power-cut", "commands-hang"),
           named(PEOPLE, "heal-asked", "heals-asked-without-end"),
         ],

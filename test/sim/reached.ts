@@ -48,9 +48,13 @@ export function counting({ witness, hubs, kernel }: Site) {
         lost = true;
         return;
       case "host_died":
+        if (happening.power) {
+          count("losses of power");
+          return;
+        }
         count("crashes of the host");
         if (open.size > 0) count("crashes of the host inside a repair");
-        if (lost && !happening.power && !kernel.truth.links.some(({ name }) => name === "metallb0"))
+        if (lost && !kernel.truth.links.some(({ name }) => name === "metallb0"))
           count("crashes of the host with its link deleted");
         return;
       case "hub_died":

@@ -82,10 +82,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
     if (happening.kind === "event") decisions.push(`${at} ${happening.event.data.event} ${happening.event.data.cause}`);
     if (happening.kind === "requested") decisions.push(`${at} ${happening.request.step}`);
   };
+  const watching = (happening: Happening) => {
+    for (const watch of site.watchers) watch(happening);
+  };
   const rules = INVARIANTS.flatMap(({ id, rule }) =>
     rule === null ? [] : [rule(site, (detail) => witness.fail(id, detail))],
   );
-  witness.attach([phases, deciding, counting(site), ...rules]);
+  witness.attach([phases, deciding, counting(site), ...rules, watching]);
   await guarded(site, async () => {
     begin(site);
     const endings = chosen.map((fault) => schedule(site, fault));

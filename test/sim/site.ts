@@ -17,7 +17,7 @@ import { createReceiver, type Receiver } from "./receivers.ts";
 import { createSpeaker, type Speaker } from "./speaker.ts";
 import { createSqlDisk } from "./sql-disk.ts";
 import { createVantageProcess, type VantageProcess } from "./vantage-process.ts";
-import { createWitness, type Witness } from "./witness.ts";
+import { createWitness, type Happening, type Witness } from "./witness.ts";
 
 /**
  * Between beats in the quietest stretches, where nothing but ticks and green rounds is due. Within a beat host, vantages and hub come
@@ -49,6 +49,8 @@ export interface Site {
   readonly receivers: readonly Receiver[];
   readonly liars: Set<string>;
   readonly active: Set<Fault>;
+  /** Told all that happens while they are here: faults that wait for their moment. */
+  readonly watchers: Set<(happening: Happening) => void>;
   /** Runs to the millisecond for so long. */
   heat(millis: number): void;
   wallNow(): number;
@@ -97,6 +99,7 @@ export function createSite(seed: number, profile: Profile, mutant: Mutant, keeps
     hubs: [] as HubProcess[],
     liars: new Set<string>(),
     active: new Set<Fault>(),
+    watchers: new Set<(happening: Happening) => void>(),
     heat: (millis: number) => agenda.wantPace(0, millis),
     wallNow: () => WALL_START + agenda.now() + machines.node.wallOffset,
     isNodeDown: () => kernel.truth.off,
@@ -104,7 +107,8 @@ export function createSite(seed: number, profile: Profile, mutant: Mutant, keeps
       if (kernel.truth.off) return;
       witness.note("the node loses power");
       kernel.truth.off = true;
-      site.host.kill(true);
+      site.host.kill();
+      witness.tell({ kind: "host_died", power: true });
       site.journal.powerCut();
       kernel.truth.links = [];
       kernel.truth.sockets.clear();

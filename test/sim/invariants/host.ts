@@ -128,7 +128,8 @@ export const linkSurvivesCrash: Rule = ({ kernel, tools, active }, broken) => {
         if (happening.power || linkOf(kernel.truth, LINK) !== null) forgive();
         return;
       case "host_started": {
-        const disturbed = tools.fails > 0 || tools.hangs || [...active].some(({ kind }) => kind.group === "outside");
+        const others = [...active].some(({ kind }) => kind.group === "outside" && !kind.kind.endsWith("at-work"));
+        const disturbed = tools.fails > 0 || tools.hangs || others;
         const parent = linkOf(kernel.truth, BRIDGE);
         if (owed && dies && !disturbed && parent !== null && !linkIsRight(kernel.truth))
           broken("the host was killed with its link deleted, and started again without it");
