@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import type { House, Target, Vantage } from "../core/config/house.ts";
+import type { House, Target } from "../core/config/house.ts";
 import { homeAssistantAt, machinesOf } from "./machine-places.ts";
 import { AddressBook, contains, freeNetwork, isIpv4, type Network, networkOf, spanOf, toAddress } from "./network.ts";
 import { type Receiver, receiversOf } from "./receivers.ts";

@@ -214,7 +214,7 @@ export class Story {
     const { cause, healed, by, told } = this.result();
     const wanted = this.#expected === "guard" || this.#expected === "heal" ? this.#expected : null;
     const said: string[] = [];
-    if (cause !== this.fault.cause)
+    if (cause !== this.fault.cause && this.fault.orElse?.includes(cause) !== true)
       said.push(`the cause came out as ${cause ?? "none"}, ${this.fault.cause ?? "none"} was expected`);
     if (wanted !== null && !healed) said.push(`it was not healed; the ${wanted} was expected to`);
     if (wanted === null && (healed || this.#requested !== null))

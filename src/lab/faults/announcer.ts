@@ -38,6 +38,17 @@ export const ANNOUNCER_FAULTS: readonly Fault[] = [
     restore: (bench) => bench.kubernetes({ kind: "advertisement" }),
   },
   {
+    name: "announced-on-other-nic",
+    title: ({ plan }) =>
+      `the L2Advertisement names ${plan.node.uplink}: a port of the bridge, where no speaker answers`,
+    cause: "not_announced",
+    orElse: ["vm_path"],
+    ending: "told",
+    missing: needsLink,
+    inject: (bench) => bench.kubernetes({ kind: "advertisement", interfaces: [bench.plan.node.uplink] }),
+    restore: (bench) => bench.kubernetes({ kind: "advertisement" }),
+  },
+  {
     name: "advertisement-deleted",
     title: () => "kubectl delete l2advertisement: MetalLB withdraws the addresses",
     cause: "not_advertised",

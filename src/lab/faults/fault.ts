@@ -14,6 +14,8 @@ export interface Fault {
   /** What happened, as a person would say it. */
   readonly title: (bench: Bench) => string;
   readonly cause: Cause | null;
+  /** Other causes that faults.md accepts for it. */
+  readonly orElse?: readonly (string | null)[];
   readonly ending: Ending;
   /** Whether the host's facts stand for a second vote, so that one vantage is enough. */
   readonly hostSees?: boolean;

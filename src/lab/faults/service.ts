@@ -58,6 +58,24 @@ function portFilter(bench: Bench): string {
   ].join("\n");
 }
 
+const LOSS = "lab-packet-loss";
+/** What three tries of a check and TCP's own repetition get over. */
+const LOSS_PERCENT = 5;
+
+/** The kernel of many a machine has no netem; nftables can throw dice as well. */
+function randomDrop(bench: Bench): string {
+  const addresses = bench.plan.pods.flatMap((pod) => pod.addresses).join(", ");
+  return [
+    `table bridge ${LOSS} {`,
+    "  chain dice {",
+    "    type filter hook prerouting priority -300",
+    `    ip daddr { ${addresses} } numgen random mod 100 < ${LOSS_PERCENT} drop`,
+    "  }",
+    "}",
+    "",
+  ].join("\n");
+}
+
 export const SERVICE_FAULTS: readonly Fault[] = [
   {
     name: "forwarding-gone",
@@ -86,6 +104,16 @@ export const SERVICE_FAULTS: readonly Fault[] = [
     inject: async (bench) => void (await must(inside(bench.plan.node.ns, ["nft", "-f", "-"]), portFilter(bench))),
     restore: async (bench) =>
       void (await run(inside(bench.plan.node.ns, ["nft", "delete", "table", "bridge", FIREWALL]))),
+  },
+  {
+    name: "packet-loss",
+    title: () => `${LOSS_PERCENT} % of the packets to the addresses are lost on the node, at random`,
+    cause: null,
+    orElse: ["unclassified"],
+    ending: "quiet",
+    inject: async (bench) => void (await must(inside(bench.plan.node.ns, ["nft", "-f", "-"]), randomDrop(bench))),
+    restore: async (bench) => void (await run(inside(bench.plan.node.ns, ["nft", "delete", "table", "bridge", LOSS]))),
+    lastsMs: 40_000,
   },
   {
     ...ofPods(
