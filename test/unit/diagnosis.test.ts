@@ -271,3 +271,12 @@ test("one refusal of late says what the time-outs of a dead pod mean", () => {
   const world = calm().rounds(1, { resolver: refused }, ["guest"]).rounds(3, { resolver: late });
   assert.equal(world.assess().cause, "service_down");
 });
+
+test("announced on another interface than the link: not_announced, told with the manifest, never healed", () => {
+  const advertised = [
+    { service: "net/dns", addresses: [], covered: false, interfaces: ["eth1"], reason: "on eth1 only" },
+  ];
+  const seen = calm().facts({ advertised }).rounds(3, both(silent)).facts({ advertised }).assess();
+  assert.deepEqual([seen.cause, seen.from], ["not_announced", null]);
+  assert.match(seen.advice ?? "", /interfaces: \[lb0\]/);
+});

@@ -1,4 +1,5 @@
 import type { Cause } from "../cause.ts";
+import { announcedElsewhereHere } from "./neighbour-rows.ts";
 import type { Scene } from "./scene.ts";
 
 /** What a person should type, or look at, for a cause at the targets concerned. Null where nothing useful can be said. */
@@ -35,6 +36,7 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
     case "speaker_stale_mac":
       return "hairpin heal --step restart-speaker";
     case "not_announced":
+      if (announcedElsewhereHere(scene).length > 0) return `kubectl apply -f - <<'EOF'\n${advertisement(scene)}\nEOF`;
       return `kubectl -n ${namespace} get pods -o wide; hairpin heal`;
     case "vm_path":
       return `bridge -d link show master ${parent}; virsh domiflist VM   # how the VM is attached; its port's hairpin flag and filters`;

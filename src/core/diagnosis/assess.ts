@@ -8,6 +8,7 @@ import { isProved, targetVerdict, worstFailure } from "../verdict.ts";
 import { adviceFor } from "./advice.ts";
 import { findCause, votes } from "./causes.ts";
 import type { Finding } from "./finding.ts";
+import { announcedElsewhereHere } from "./neighbour-rows.ts";
 import { isAware, type Scene, sceneOf } from "./scene.ts";
 import { summarise } from "./summary.ts";
 
@@ -133,6 +134,7 @@ function startOf(scene: Scene, cause: Cause): Step | null {
   if (cause === "vm_path") return scene.house.heal.vm_path ? "announce" : null;
   if (own.by === "guard") return scene.facts !== null && !scene.facts.guard ? "ensure-link" : null;
   if (own.by !== "remedy") return null;
+  if (cause === "not_announced" && announcedElsewhereHere(scene).length > 0) return null;
   return cause === "not_announced" && scene.facts?.speaker.listening === false ? "restart-speaker" : own.from;
 }
 

@@ -1,3 +1,4 @@
+import type { AdvertisedFacts } from "../facts.ts";
 import { SECOND } from "../units.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
 import { contradicts, failures, type Look, type Scene } from "./scene.ts";
@@ -98,11 +99,20 @@ function answeredElsewhere(scene: Scene): readonly Look[] {
   );
 }
 
+/** An advertisement covers the Service on this node, on another interface than the link. */
+const isElsewhere = (entry: AdvertisedFacts): boolean => !entry.covered && (entry.interfaces?.length ?? 0) > 0;
+
+/** Why nobody answers on the link although MetalLB announces: it was told to announce on another interface. No step cures that. */
+export function announcedElsewhereHere(scene: Scene): readonly AdvertisedFacts[] {
+  const services = new Set(scene.targets.map((target) => target.service));
+  return (scene.facts?.advertised ?? []).filter((entry) => isElsewhere(entry) && services.has(entry.service));
+}
+
 export const notAdvertised: Row = (scene) => {
   const looks = unanswered(scene);
   if (looks.length === 0 || answeredElsewhere(scene).length > 0) return null;
   const uncovered = (scene.facts?.advertised ?? []).filter(
-    (entry) => !entry.covered && isServiceOf(scene, entry.service, looks),
+    (entry) => !entry.covered && !isElsewhere(entry) && isServiceOf(scene, entry.service, looks),
   );
   return uncovered.length > 0
     ? of("not_advertised", looks, [
@@ -166,7 +176,10 @@ export function isSettling(scene: Scene): boolean {
 export const notAnnounced: Row = (scene) => {
   const looks = unanswered(scene);
   if (looks.length > 0 && answeredElsewhere(scene).length === 0) {
-    return of("not_announced", looks, [...looks.map(say.nobody), ...say.speakerEvidence(scene)]);
+    const elsewhere = announcedElsewhereHere(scene).map(
+      (entry) => `${entry.service}: ${entry.reason ?? "on another interface"}`,
+    );
+    return of("not_announced", looks, [...looks.map(say.nobody), ...elsewhere, ...say.speakerEvidence(scene)]);
   }
   // Probes may stay green for a minute while nobody answers: the host's packet sockets tell it earlier.
   const listens = looks.length > 0 || !scene.stood("not_listening", LISTENER_STANDS);
