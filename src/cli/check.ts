@@ -1,14 +1,13 @@
 import type { House } from "../core/config/house.ts";
 import type { CheckResult } from "../core/observation.ts";
-import type { Plan, PlanTarget, Where } from "../core/plan.ts";
+import type { Plan } from "../core/plan.ts";
 import { sayDuration } from "../core/units.ts";
-import { planOf } from "../engine/hub-plan.ts";
-import type { ProbePorts } from "../probes/port.ts";
 import { type RoundResult, runRound } from "../probes/round.ts";
 import { ConfigError, loadConfig } from "../runtime/node/config-file.ts";
 import { createProbePorts } from "../runtime/node/probe-ports.ts";
 import { nagiosReport } from "./check-nagios.ts";
 import { commandLine } from "./command-line.ts";
+import { planHere } from "./plan-here.ts";
 
 interface Flags {
   readonly config: string;
@@ -71,18 +70,6 @@ async function check(names: readonly string[], flags: Flags): Promise<number> {
     process.stdout.write(table(plan, result, blind));
   }
   return failing.length === 0 ? 0 : blind ? CANNOT_TELL : FAILED;
-}
-
-/** The plan of a vantage that stands here. On the machine that has a declared link, that of the host. */
-async function planHere(house: House, names: readonly string[], ports: ProbePorts): Promise<Plan> {
-  const links = (await ports.links.read()) ?? [];
-  const isHost = house.links.some((declared) =>
-    links.some((link) => link.name === declared.parent || (link.name === declared.name && link.mac === declared.mac)),
-  );
-  const where: Where = isHost && house.links.length > 0 ? "host" : "lan";
-  const plan = planOf(house, { name: "check", where, key_file: "", optional: true, muted: true });
-  const wanted = (target: PlanTarget) => names.length === 0 || names.includes(target.name);
-  return { ...plan, targets: plan.targets.filter(wanted) };
 }
 
 function table(plan: Plan, result: RoundResult, blind: boolean): string {

@@ -9,6 +9,7 @@ interface CommandModule {
 const ABOUT: Readonly<Record<string, string>> = {
   lab: "build a simulated house in namespaces, break it, and show the repair",
   check: "one round of probes from this machine now; changes nothing",
+  doctor: "the whole path from here, layer by layer, in sentences; changes nothing",
   hub: "run the hub: takes observations, diagnoses, decides, tells",
   host: "run the host process: guards the link and runs the repairs",
   vantage: "run a vantage: probes on schedule and reports to the hub",

@@ -132,6 +132,8 @@ export interface KubePod {
   /** Wall clock of its start, null when it has not started. */
   readonly startedAt: WallMillis | null;
   readonly terminating: boolean;
+  /** The arguments of its containers, where they were asked for. */
+  readonly args?: readonly string[];
 }
 
 export interface LabelSelector {

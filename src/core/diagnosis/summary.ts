@@ -18,6 +18,7 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
   const are = many ? "are" : "is";
   const where = list(failingVantages(scene));
   const from = where === "" ? "" : ` from ${where}`;
+  const seen = where === "" ? "" : `, seen${from}`;
   switch (cause) {
     case "parent_missing":
       return `${parent} is gone, and ${link} with it: the addresses cannot be announced.`;
@@ -30,15 +31,15 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
     case "link_drifted":
       return `${link} is not as declared.`;
     case "announced_on_parent":
-      return `${addresses} ${are} answered with the MAC of ${parent} itself: an L2Advertisement without interfaces, seen${from}.`;
+      return `${addresses} ${are} answered with the MAC of ${parent} itself: an L2Advertisement without interfaces${seen}.`;
     case "speaker_stale_mac":
       return `The speaker answers for ${addresses} with a former MAC of ${link}.`;
     case "announced_elsewhere":
       return `${addresses} ${are} announced by another node, which is fine.`;
     case "mac_conflict":
-      return `Two machines answer for ${addresses}, seen${from}.`;
+      return `Two machines answer for ${addresses}${seen}.`;
     case "mac_unexpected":
-      return `A machine that nobody declared answers for ${addresses}, seen${from}.`;
+      return `A machine that nobody declared answers for ${addresses}${seen}.`;
     case "lan_path":
       return "The LAN is cut off from the host: the uplink or the switch.";
     case "site_network":

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { House } from "../../core/config/house.ts";
+import type { Group, House } from "../../core/config/house.ts";
 import type { HostConfig } from "../../core/config/schema.ts";
-import type { Clock, Log as HostLog, HostPorts, HostSetup, PauseFile, Tool } from "../../host/port.ts";
+import type { Clock, GuardedLink, Log as HostLog, HostPorts, HostSetup, PauseFile, Tool } from "../../host/port.ts";
 import { monoMillis } from "./clock.ts";
 import { createProcesses } from "./exec.ts";
 import { openJournalDisk } from "./journal.ts";
@@ -30,14 +30,19 @@ export function setupOf(
     budgetHour: house.heal.budget.hour,
     budgetDay: house.heal.budget.day,
     speaker: groups.find((group) => group.speaker !== null)?.speaker ?? null,
-    links: groups.map((group) => ({
-      link: group.link!,
-      targets: house.targets
-        .filter((target) => target.group === group.name)
-        .map(({ name, addresses, service }) => ({ name, addresses, service })),
-    })),
+    links: groups.map((group) => guardedLinkOf(house, group)),
   };
   return { setup, host };
+}
+
+/** A group that has a link, as its host sees it. */
+export function guardedLinkOf(house: House, group: Group): GuardedLink {
+  return {
+    link: group.link!,
+    targets: house.targets
+      .filter((target) => target.group === group.name)
+      .map(({ name, addresses, service }) => ({ name, addresses, service })),
+  };
 }
 
 export interface NodePorts extends HostPorts {
@@ -79,7 +84,7 @@ export function createHostPorts(setup: HostSetup, host: HostConfig, dir: string,
   };
 }
 
-const clock: Clock = {
+export const clock: Clock = {
   mono: monoMillis,
   wall: () => Date.now(),
   after: (ms, call) => {

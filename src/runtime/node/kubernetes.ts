@@ -225,6 +225,7 @@ function podOf(object: Json): KubePod | null {
     restarts: restarts.length === 0 ? null : restarts.reduce((sum, count) => sum + count, 0),
     startedAt: time(status["startTime"]) ?? time(metadata["creationTimestamp"]),
     terminating: metadata["deletionTimestamp"] !== undefined,
+    args: objects(record(object["spec"])["containers"]).flatMap((container) => texts(container["args"])),
   };
 }
 

@@ -1,0 +1,136 @@
+import type { House } from "../core/config/house.ts";
+import type { Examination } from "../core/doctor/examination.ts";
+import type { DoctorReport } from "../core/doctor/finding.ts";
+import { examine, unusable } from "../core/doctor/report.ts";
+import type { Plan } from "../core/plan.ts";
+import type { ProbePorts } from "../probes/port.ts";
+import { runRound } from "../probes/round.ts";
+import { ConfigError, type LoadedConfig, loadConfig, sayProblem } from "../runtime/node/config-file.ts";
+import { lookAtBoot } from "../runtime/node/doctor-boot.ts";
+import { lookAtLink } from "../runtime/node/doctor-host.ts";
+import { lookAtNames } from "../runtime/node/doctor-names.ts";
+import { lookAtHomeAssistants } from "../runtime/node/doctor-telling.ts";
+import { createProbePorts } from "../runtime/node/probe-ports.ts";
+import { commandLine } from "./command-line.ts";
+import { doctorPage } from "./doctor-page.ts";
+import { planHere } from "./plan-here.ts";
+
+interface Flags {
+  readonly config: string;
+  readonly json?: boolean;
+}
+
+const TRIES = 3;
+const [FAILED, USAGE, CANNOT_TELL] = [1, 2, 3] as const;
+
+/** `hairpin doctor`: the whole path from this machine, layer by layer. It reads and asks, and changes nothing. */
+export async function run(argv: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = commandLine("doctor", "the whole path from here, layer by layer, in sentences; changes nothing")
+    .option("--config <file>", "the configuration", "hairpin.yaml")
+    .option("--json", "print one JSON document")
+    .action(async (flags: Flags) => {
+      code = await doctor(flags);
+    });
+  await program.parseAsync([...argv], { from: "user" });
+  return code;
+}
+
+async function doctor(flags: Flags): Promise<number> {
+  let loaded: LoadedConfig;
+  try {
+    loaded = loadConfig(flags.config);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    tell(
+      unusable(
+        flags.config,
+        error.problems.map((problem) => sayProblem(flags.config, problem)),
+      ),
+      flags,
+    );
+    return USAGE;
+  }
+  const report = examine(await lookAround(loaded, flags.config));
+  tell(report, flags);
+  return report.blind ? CANNOT_TELL : report.ok ? 0 : FAILED;
+}
+
+function tell(report: DoctorReport, flags: Flags): void {
+  const colour = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
+  const { blind: _, ...document } = report;
+  process.stdout.write(flags.json ? `${JSON.stringify(document, null, 2)}\n` : doctorPage(report, colour));
+}
+
+async function lookAround({ house, dir, warnings }: LoadedConfig, file: string): Promise<Examination> {
+  const ports = createProbePorts();
+  const plan = await planHere(house, [], ports);
+  const isHost = plan.where === "host";
+  const linked = isHost ? house.groups.filter((group) => group.link !== null) : [];
+  // The round first and alone: what else is asked must neither disturb its times nor the neighbour table.
+  const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
+  const [ways, names, neighbourOfHost, links, homeAssistants, isHub] = await Promise.all([
+    waysOf(plan, ports),
+    lookAtNames(house),
+    isHost ? null : askHost(house, ports),
+    Promise.all(linked.map((group) => lookAtLink(house, group, dir))),
+    lookAtHomeAssistants(house),
+    isHubHere(house, ports),
+  ]);
+  return {
+    house,
+    file,
+    warnings: warnings.map((problem) => sayProblem(file, problem)),
+    where: plan.where,
+    control: round.control,
+    checks: round.checks,
+    ways,
+    names,
+    neighbourOfHost,
+    links,
+    boot: isHost ? lookAtBoot() : null,
+    homeAssistants,
+    isHub,
+  };
+}
+
+async function waysOf(plan: Plan, ports: ProbePorts): Promise<Examination["ways"]> {
+  const addresses = plan.targets.flatMap((target) => target.addresses);
+  return await Promise.all(
+    addresses.map(async (address) => {
+      const { way, device } = await ports.neighbours.read(address);
+      return { address, way, device };
+    }),
+  );
+}
+
+/**
+ * Whose MAC the Kubernetes host has for its own address: the parent's, which tells an address announced on the wrong interface from
+ * a stranger's. The address is the host hook's; where that is a unix socket, hub and host are one machine, and it is the hub's.
+ */
+async function askHost(house: House, ports: ProbePorts): Promise<Examination["neighbourOfHost"]> {
+  const host = house.groups.find((group) => group.host !== null)?.host ?? null;
+  if (host === null) return null;
+  const address = addressIn(host.listen.startsWith("unix:") ? (house.hub.url ?? "") : host.listen);
+  if (address === null) return null;
+  const { device } = await ports.neighbours.read(address);
+  if (device === null) return null;
+  const asked = await ports.whoHas.ask(address, device, AbortSignal.timeout(2_000));
+  // Without arp_ignore the link answers for the host's address as well (facts/l2): its own MAC is not the parent's.
+  const own = new Set(house.links.map((link) => link.mac));
+  const macs = asked.answers.map((answer) => answer.mac).filter((mac) => !own.has(mac));
+  const mac = macs.length === 1 ? macs[0]! : asked.asked ? null : (await ports.neighbours.read(address)).mac;
+  return mac === null ? null : { address, mac };
+}
+
+async function isHubHere(house: House, ports: ProbePorts): Promise<boolean | null> {
+  const address = addressIn(house.hub.url ?? "");
+  if (address === null) return null;
+  const { way } = await ports.neighbours.read(address);
+  return way === null ? null : way === "local";
+}
+
+/** The IPv4 address in a URL or in ADDRESS:PORT. */
+function addressIn(text: string): string | null {
+  return /(?:^|\/\/)(\d{1,3}(?:\.\d{1,3}){3})(?::|\/|$)/.exec(text)?.[1] ?? null;
+}

@@ -1,0 +1,107 @@
+import type { House } from "../config/house.ts";
+import type { HostFacts } from "../facts.ts";
+import type { CheckResult, Observation } from "../observation.ts";
+import type { Where } from "../plan.ts";
+
+/** Everything that `hairpin doctor` looked at, as plain data: what the findings are made from. Unknown is null, never false. */
+export interface Examination {
+  readonly house: House;
+  /** The configuration file as it was named. */
+  readonly file: string;
+  readonly warnings: readonly string[];
+  /** `host` where the declared link, its parent or the speaker's node is this machine; otherwise a vantage of some kind. */
+  readonly where: Where;
+  readonly control: Observation["control"];
+  /** One round from here, each check with three tries. */
+  readonly checks: readonly CheckResult[];
+  /** How each guarded address is reached from here. */
+  readonly ways: readonly WaySight[];
+  readonly names: readonly NameSight[];
+  /** The Kubernetes host as this vantage sees it: whose MAC it has tells who answers in its place. */
+  readonly neighbourOfHost: { readonly address: string; readonly mac: string } | null;
+  /** On the host, one for each link declared here. */
+  readonly links: readonly LinkSight[];
+  readonly boot: BootSight | null;
+  readonly homeAssistants: readonly HomeAssistantSight[];
+  /** Whether the hub's own address is this machine's: events are sent from there, so only its path to receivers counts. */
+  readonly isHub: boolean | null;
+}
+
+export interface WaySight {
+  readonly address: string;
+  readonly way: "on_link" | "gateway" | "local" | "none" | null;
+  readonly device: string | null;
+}
+
+/** A name of the configuration as this machine resolves it: libc's way (most programs) and c-ares' (Home Assistant). */
+export interface NameSight {
+  readonly name: string;
+  /** The addresses that it ought to lead to. */
+  readonly wanted: readonly string[];
+  readonly libc: Resolved;
+  readonly cares: Resolved;
+}
+
+export type Resolved =
+  | { readonly ok: true; readonly addresses: readonly string[] }
+  /** `absent`: the resolver says that there is no such name; otherwise nobody answered. */
+  | { readonly ok: false; readonly absent: boolean; readonly detail: string };
+
+/** One declared link, with all that the host knows of it. */
+export interface LinkSight {
+  readonly link: string;
+  readonly facts: HostFacts;
+  /** net.ipv4.conf.all.rp_filter: the kernel takes the greater of this and the link's own. */
+  readonly rpFilterAll: number | null;
+  /** IPv4 addresses on the link itself. */
+  readonly addresses: readonly string[] | null;
+  readonly parentKind: string | null;
+  /** macvtap devices on the parent: guests that never pass a port of the bridge. */
+  readonly macvtaps: readonly string[];
+  /** Other links with a packet socket for ARP. */
+  readonly otherListeners: readonly string[];
+  /** The value of --gratuitous-arp-interval; null: not given; undefined: the speaker's arguments are not known. */
+  readonly gratuitousInterval: string | null | undefined;
+  readonly process: ProcessSight | null;
+}
+
+/** The running `hairpin host`, asked at its own door. */
+export type ProcessSight =
+  | {
+      readonly running: true;
+      readonly armed: boolean;
+      readonly guard: boolean;
+      readonly pausedUntil: string | null;
+      readonly guardStopped: boolean;
+      readonly breakerOpen: boolean;
+      readonly journal: HostFacts["journal"];
+    }
+  | { readonly running: false; readonly detail: string };
+
+/** What would make the links at the next boot. */
+export interface BootSight {
+  readonly netdevs: readonly {
+    readonly path: string;
+    readonly name: string;
+    readonly kind: string;
+    readonly mac: string | null;
+  }[];
+  readonly units: readonly {
+    readonly path: string;
+    readonly unit: string;
+    readonly link: string | null;
+    readonly enabled: boolean;
+  }[];
+  /** Services of the cluster that are installed here, such as k0scontroller, and whether a drop-in orders them after the link's unit. */
+  readonly clusters: readonly { readonly service: string; readonly after: readonly string[] }[];
+}
+
+export interface HomeAssistantSight {
+  readonly name: string;
+  /** Scheme, host and port, without any secret. */
+  readonly origin: string;
+  readonly isNamed: boolean;
+  /** The status of GET /manifest.json; null: no answer, and `detail` says why. */
+  readonly status: number | null;
+  readonly detail: string | null;
+}

@@ -1,0 +1,211 @@
+import type { Cause } from "../cause.ts";
+import type { Group, House } from "../config/house.ts";
+import { adviceFor } from "../diagnosis/advice.ts";
+import { findCause } from "../diagnosis/causes.ts";
+import type { Finding } from "../diagnosis/finding.ts";
+import { type Scene, sceneOf } from "../diagnosis/scene.ts";
+import { forwardingEvidence, speakerEvidence } from "../diagnosis/sentences.ts";
+import { summarise } from "../diagnosis/summary.ts";
+import type { HostFacts } from "../facts.ts";
+import { LAYER2_FAILURES } from "../failure.ts";
+import { emptyView, recordFacts, recordObservation, type SiteView } from "../history.ts";
+import type { CheckResult, Observation } from "../observation.ts";
+import { SECOND } from "../units.ts";
+import type { Examination, LinkSight } from "./examination.ts";
+import { dropsEverything } from "./filter.ts";
+
+/** The name of this machine in every sentence. */
+export const HERE = "here";
+/** One look stands for as many rounds as a verdict wants: each of its checks had three tries. */
+const ROUNDS = 3;
+/** One look at the host stands as if it had been so for this long: longer than any row of the table waits. */
+const STOOD = 20 * SECOND;
+
+export interface Named {
+  readonly group: string;
+  readonly cause: Cause;
+  readonly summary: string;
+  readonly evidence: readonly string[];
+  readonly advice: string | null;
+}
+
+/** The scene of one group as the hub's own table of causes wants it, with this machine for the only vantage. */
+export function sceneHere(exam: Examination, group: Group): Scene {
+  const sight = exam.links.find((known) => known.link === group.link?.name) ?? null;
+  const facts = sight?.facts ?? factsFromAfar(exam, group);
+  const host = group.host ?? (facts === null ? null : HOST);
+  const asked: Group = { ...group, host };
+  const house: House = {
+    ...exam.house,
+    groups: exam.house.groups.map((known) => (known.name === group.name ? asked : known)),
+    hosts: host === null ? exam.house.hosts : { ...exam.house.hosts, [host.name]: host },
+    vantages: [
+      {
+        name: HERE,
+        where: exam.where === "host" ? "lan" : exam.where,
+        key_file: "",
+        optional: true,
+        muted: false,
+      },
+    ],
+  };
+  let view: SiteView = emptyView(house, 10 * SECOND);
+  if (host !== null && facts !== null) {
+    view = recordFacts(view, host.name, facts, 0);
+    view = recordFacts(view, host.name, facts, STOOD);
+  }
+  for (let seq = 1; seq <= ROUNDS; seq++) {
+    view = recordObservation(view, observationOf(exam, seq), STOOD - (ROUNDS - seq) * SECOND, 0);
+  }
+  return sceneOf(view, house, asked, STOOD, 0);
+}
+
+/** A host that is not declared, for its facts to have an owner. */
+const HOST: NonNullable<Group["host"]> = {
+  name: HERE,
+  listen: "unix:/",
+  armed: false,
+  guard: false,
+  journal: "/",
+};
+
+function observationOf(exam: Examination, seq: number): Observation {
+  return {
+    type: "hairpin.observation.v1",
+    aud: exam.house.site,
+    vantage: HERE,
+    boot_id: HERE,
+    seq,
+    observed_at: "1970-01-01T00:00:00.000Z",
+    mono_ms: seq * SECOND,
+    control: exam.control,
+    checks: exam.where === "host" ? exam.checks.flatMap(onHost) : [...exam.checks],
+  };
+}
+
+/** The host's own packets are translated before they meet ARP, so what they run into says nothing of who answers (facts/l2). */
+function onHost(check: CheckResult): CheckResult[] {
+  if (check.check === "link" || check.check === "speaker" || check.check === "neighbour") return [];
+  return [check.ok || !LAYER2_FAILURES.has(check.failure!) ? check : { ...check, failure: "no_reply" }];
+}
+
+/** At a vantage the host says nothing itself; yet the MAC that it answers with for its own address is its parent's. */
+function factsFromAfar(exam: Examination, group: Group): HostFacts | null {
+  if (exam.neighbourOfHost === null || group.link === null) return null;
+  return { ...UNKNOWN, parent: { exists: null, up: null, mac: exam.neighbourOfHost.mac } };
+}
+
+const UNKNOWN: HostFacts = {
+  node: null,
+  boot_id: HERE,
+  revision: 0,
+  armed: false,
+  guard: true,
+  paused_until: null,
+  link: {
+    exists: null,
+    up: null,
+    kind: null,
+    mode: null,
+    mac: null,
+    parent: null,
+    ifindex: null,
+    rp_filter: null,
+    arp_ignore: null,
+  },
+  parent: { exists: null, up: null, mac: null },
+  ports: null,
+  brnf: null,
+  rp_filter_drops: null,
+  neighbours: null,
+  speaker: { listening: null, pods: null, announcing: null, announce_failed: null },
+  endpoints: null,
+  advertised: null,
+  kubernetes: { reachable: null, detail: null },
+  former_macs: [],
+  guard_log: [],
+  guard_stopped: false,
+  in_flight: null,
+  budget_left_hour: 0,
+  breaker: "closed",
+  journal: "ok",
+};
+
+const LINK_CAUSES: ReadonlySet<Cause> = new Set<Cause>([
+  "parent_missing",
+  "parent_down",
+  "link_missing",
+  "link_down",
+  "link_drifted",
+]);
+
+/** The cause of one group as far as it can be named from here; null when nothing fails. */
+export function nameCause(exam: Examination, group: Group): Named | null {
+  const scene = sceneHere(exam, group);
+  const found = findCause(scene);
+  const sight = exam.links.find((known) => known.link === group.link?.name) ?? null;
+  const own = found !== null && LINK_CAUSES.has(found.cause) ? null : sight === null ? null : onlyHost(scene, sight);
+  const finding = own ?? found;
+  if (finding === null || finding.cause === "announced_elsewhere") return null;
+  const shown =
+    own === null ? scene : { ...scene, targets: scene.targets.filter((target) => own.targets.includes(target.name)) };
+  return {
+    group: group.name,
+    cause: finding.cause,
+    summary:
+      exam.where === "host" && finding.cause === "unclassified"
+        ? lostOnHost(scene, finding)
+        : summarise(shown, "failing", finding.cause),
+    evidence: finding.evidence,
+    advice: adviceFor(
+      exam.where === "host" && finding.cause === "unclassified" ? "not_forwarded" : finding.cause,
+      scene,
+      finding.targets,
+    ),
+  };
+}
+
+function lostOnHost(scene: Scene, finding: Finding): string {
+  const addresses = scene.targets
+    .filter((target) => finding.targets.includes(target.name))
+    .flatMap((target) => target.addresses);
+  return `This host does not reach ${addresses.join(" and ")} itself: kube-proxy's rules or the pods behind them, not ARP.`;
+}
+
+/** What the host knows without any vantage: a who-has is not answered to the host itself, but what keeps it silent can be read here. */
+function onlyHost(scene: Scene, sight: LinkSight): Finding | null {
+  const { facts } = sight;
+  const parent = scene.group.link?.parent ?? "";
+  const give = (cause: Cause, services: readonly string[] | null, evidence: readonly string[]): Finding => ({
+    cause,
+    evidence,
+    vantages: [],
+    targets: scene.targets
+      .filter((target) => services === null || (target.service !== null && services.includes(target.service)))
+      .map((target) => target.name),
+  });
+  const advertised = facts.advertised ?? [];
+  const onParent = advertised.filter(
+    (entry) => entry.covered && (entry.interfaces === null || entry.interfaces.includes(parent)),
+  );
+  const reasons = (entries: typeof advertised) =>
+    entries.map((entry) => `${entry.service}: ${entry.reason ?? `announced on ${entry.interfaces?.join(", ")}`}.`);
+  const names = (entries: readonly { service: string }[]) => entries.map((entry) => entry.service);
+  if (onParent.length > 0) return give("announced_on_parent", names(onParent), reasons(onParent));
+  const uplinks = (facts.ports ?? []).filter((port) => port.uplink === true);
+  if (uplinks.length > 0 && uplinks.every((port) => port.carrier === false))
+    return give("lan_path", null, [`No uplink has a carrier: ${uplinks.map((port) => port.name).join(", ")}.`]);
+  const uncovered = advertised.filter((entry) => !entry.covered);
+  if (uncovered.length > 0) return give("not_advertised", names(uncovered), reasons(uncovered));
+  const empty = (facts.endpoints ?? []).filter((entry) => entry.ready === 0);
+  if (empty.length > 0)
+    return give(
+      "no_endpoints",
+      names(empty),
+      empty.map((entry) => `${entry.service}: no endpoint is ready.`),
+    );
+  if (facts.speaker.listening === false || facts.speaker.announce_failed === true)
+    return give("not_announced", null, speakerEvidence(scene));
+  if (dropsEverything(sight)) return give("not_forwarded", null, forwardingEvidence(scene));
+  return null;
+}
