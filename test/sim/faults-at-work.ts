@@ -68,3 +68,18 @@ export const AT_WORK: readonly FaultKind[] = [
     false,
   ),
 ];
+
+/** A proxy that repeats, a machine restored in mid-request: what was asked once arrives again, minutes later. */
+export const REPEATED: FaultKind = {
+  kind: "requests-come-twice",
+  group: "outside",
+  length: [10 * M, 40 * M],
+  begin(site, luck) {
+    site.net.impair("hub-host", { twice: 1 });
+    for (const wait of [luck.between(S, 20 * S), luck.between(3 * M, 8 * M)])
+      site.agenda.in(wait, () =>
+        askHeal(site, luck.pick(["recreate-link", "restart-speaker"]), { force: true, override: true }),
+      );
+    return () => site.net.heal("hub-host");
+  },
+};

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { HUNT_MAX, hunt, isCaught } from "./hunt.ts";
 import { type Outcome, play } from "./job.ts";
 import { MUTANTS } from "./mutants.ts";
 import { playAll } from "./pool.ts";
@@ -13,8 +14,6 @@ npm run test:sim -- --mutant NAME [--seed N]                             one of 
 npm run test:sim -- --invariants                                         where each of I1 to I30 is checked
 `;
 
-/** A bug that this many seeds do not show is not caught. */
-const MUTANT_SEEDS = 150;
 /** Fewer days than this need not have reached everything. */
 const DAYS_FOR_ALL = 400;
 
@@ -61,11 +60,10 @@ async function oneSeed(options: RunOptions, story: boolean): Promise<number> {
 }
 
 /** The first seed that shows a planted bug, and what it breaks. */
-export async function killerOf(mutant: string, from: number, days: number): Promise<Outcome | null> {
-  const jobs = Array.from({ length: MUTANT_SEEDS }, (_, index): RunOptions => ({ seed: from + index, days, mutant }));
+async function killerOf(mutant: string, from: number, days: number): Promise<Outcome | null> {
   let killer: Outcome | null = null;
-  await playAll(jobs, (outcome) => {
-    if (outcome.violations.length > 0 && (killer === null || outcome.seed < killer.seed)) killer = outcome;
+  await playAll(hunt(mutant, from, days), (outcome) => {
+    if (isCaught(mutant, outcome.violations) && (killer === null || outcome.seed < killer.seed)) killer = outcome;
     return killer === null;
   });
   return killer;
@@ -79,7 +77,7 @@ async function allMutants(from: number, days: number): Promise<number> {
     const [violation] = killer?.violations ?? [];
     console.log(
       killer === null
-        ? `${mutant.padEnd(18)} SURVIVED ${MUTANT_SEEDS} seeds`
+        ? `${mutant.padEnd(18)} SURVIVED ${HUNT_MAX} seeds`
         : `${mutant.padEnd(18)} caught by ${violation!.invariant.padEnd(4)} (seed ${killer.seed}): ${violation!.detail}`,
     );
   }
@@ -120,7 +118,7 @@ async function main(): Promise<number> {
   } else if (values.mutant !== undefined) {
     const killer = await killerOf(values.mutant, from, days);
     if (killer !== null) return 1 - (await tellFailure({ seed: killer.seed, days, mutant: values.mutant }, killer));
-    console.log(`${values.mutant} SURVIVED ${MUTANT_SEEDS} seeds`);
+    console.log(`${values.mutant} SURVIVED ${HUNT_MAX} seeds`);
     return 1;
   } else return await manySeeds(from, number(values.seeds, 260), days);
   return 0;

@@ -4,7 +4,7 @@ import { DAY } from "../../src/core/units.ts";
 import type { HostSetup } from "../../src/host/port.ts";
 import type { Chance } from "./chance.ts";
 import type { Fault, FaultKind } from "./fault.ts";
-import { AT_WORK } from "./faults-at-work.ts";
+import { AT_WORK, REPEATED } from "./faults-at-work.ts";
 import { HOUSE_FAULTS, PATH_FAULTS } from "./faults-house.ts";
 import { PART_FAULTS } from "./faults-parts.ts";
 import { ATTACKS, PEOPLE } from "./faults-people.ts";
@@ -150,8 +150,9 @@ function menuOf(focus: Focus): {
           ATTACKS,
           ATTACKS,
           HOUSE_FAULTS,
-          named(PEOPLE, "heal-comes-too-late"),
+          named(PEOPLE, "heal-comes-too-late", "heal-asked"),
           named(PART_FAULTS, "hub-host-impaired", "hub-crash"),
+          [REPEATED],
         ],
         perDay: [3, 8],
       };
