@@ -56,3 +56,12 @@ test("the versions of package.json are exact", () => {
     [],
   );
 });
+
+test("npm runs the pre-scripts that make a fresh clone ready: .npmrc does not turn scripts off", () => {
+  const root = new URL("../../", import.meta.url);
+  assert.doesNotMatch(readFileSync(new URL(".npmrc", root), "utf8"), /ignore-scripts\s*=\s*true/);
+  const { scripts } = JSON.parse(readFileSync(new URL("package.json", root), "utf8"));
+  for (const name of Object.keys(scripts).filter((key) => /^(test|check|bench)(:(?!types)|$)/.test(key))) {
+    assert.equal(scripts[`pre${name}`], "node deploy/bootstrap.mjs", `pre${name}`);
+  }
+});
