@@ -6,7 +6,7 @@ import { type RoundResult, runRound } from "../probes/round.ts";
 import { ConfigError, loadConfig } from "../runtime/node/config-file.ts";
 import { createProbePorts } from "../runtime/node/probe-ports.ts";
 import { nagiosReport } from "./check-nagios.ts";
-import { commandLine } from "./command-line.ts";
+import { commandLine, defaultConfig } from "./command-line.ts";
 import { planHere } from "./plan-here.ts";
 
 interface Flags {
@@ -25,7 +25,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   let code = 0;
   const program = commandLine("check", "one round of probes from this machine now; changes nothing")
     .argument("[target...]", "only these targets")
-    .option("--config <file>", "the configuration", "hairpin.yaml")
+    .option("--config <file>", "the configuration", defaultConfig())
     .option("--json", "print one JSON document")
     .option("--nagios", "print one line and exit as Nagios plugins do (0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN)")
     .action(async (targets: string[], flags: Flags) => {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { Command } from "commander";
 
 /**
@@ -11,4 +12,11 @@ export function commandLine(name: string, about: string): Command {
     .helpOption("-h, --help", "show this help")
     .helpCommand(false)
     .showHelpAfterError(`(hairpin ${name} --help says what is known)`);
+}
+
+const INSTALLED = "/etc/hairpin/hairpin.yaml";
+
+/** Where a command looks without --config: beside the person, else where deploy/host/install.sh puts it. */
+export function defaultConfig(): string {
+  return !existsSync("hairpin.yaml") && existsSync(INSTALLED) ? INSTALLED : "hairpin.yaml";
 }

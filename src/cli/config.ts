@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { ConfigError, type LoadedConfig, loadConfig, sayProblem } from "../runtime/node/config-file.ts";
 import { jsonSchema } from "../runtime/node/config-findings.ts";
 import { effective, forHost } from "../runtime/node/config-show.ts";
-import { commandLine } from "./command-line.ts";
+import { commandLine, defaultConfig } from "./command-line.ts";
 
 interface Flags {
   readonly config: string;
@@ -18,7 +18,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     program
       .command(name)
       .description(about)
-      .option("--config <file>", "the configuration", "hairpin.yaml")
+      .option("--config <file>", "the configuration", defaultConfig())
       .option("--json", "print one JSON document");
   configured("check", "find every mistake, with its line and the nearest known key").action((flags: Flags) => {
     code = check(flags);

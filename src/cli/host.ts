@@ -14,11 +14,12 @@ import { createLog } from "../runtime/node/log.ts";
 import { removePause, writePause } from "../runtime/node/pause-file.ts";
 import { runDirectory } from "../runtime/node/run-directory.ts";
 import { readSecret } from "../runtime/node/secret-file.ts";
+import { defaultConfig } from "./command-line.ts";
 
 const USAGE = `Usage: hairpin host [--config FILE] [--name HOST]
 
 Guards the declared link, runs the repairs that the hub asks for, and reports what this host sees.
-  --config FILE   default ./hairpin.yaml; must not be writable by anybody else
+  --config FILE   default ./hairpin.yaml, else /etc/hairpin/hairpin.yaml; must not be writable by anybody else
   --name HOST     which of \`hosts:\` this one is, where there are several
 `;
 
@@ -31,7 +32,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     (values === null ? process.stderr : process.stdout).write(USAGE);
     return values === null ? 2 : 0;
   }
-  const file = values.config ?? "hairpin.yaml";
+  const file = values.config ?? defaultConfig();
   const unsafe = writableByOthers(file);
   if (unsafe !== null) {
     process.stderr.write(`${unsafe}\n`);

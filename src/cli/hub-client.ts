@@ -3,6 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { readSecret, SecretError } from "../runtime/node/secret-file.ts";
+import { defaultConfig } from "./command-line.ts";
 
 /** The way to a hub: its unix socket, whose file mode is the permission, or its URL with a token. */
 export interface HubAddress {
@@ -21,7 +22,7 @@ const TIMEOUT_MS = 15_000;
 
 export function withHub(program: Command): Command {
   return program
-    .option("--config <file>", "the configuration that says where the hub listens", "hairpin.yaml")
+    .option("--config <file>", "the configuration that says where the hub listens", defaultConfig())
     .option("--url <url>", "the hub's URL, instead of --config")
     .option("--token-file <file>", "a file with a token of hub.tokens");
 }

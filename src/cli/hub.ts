@@ -4,7 +4,7 @@ import { startHub } from "../runtime/node/hub-process.ts";
 import { restartLean } from "../runtime/node/lean.ts";
 import { createLog } from "../runtime/node/log.ts";
 import { settleMemory } from "../runtime/node/memory.ts";
-import { commandLine } from "./command-line.ts";
+import { commandLine, defaultConfig } from "./command-line.ts";
 
 /** What the contract allows a process from the signal to its end. */
 const CLOSE_MS = 1_800;
@@ -14,7 +14,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const program = commandLine("hub", "Take observations, diagnose, decide, tell. Runs until SIGTERM.").option(
     "--config <file>",
     "the configuration",
-    "hairpin.yaml",
+    defaultConfig(),
   );
   program.parse([...argv], { from: "user" });
   const { config: file } = program.opts<{ config: string }>();

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { foundFrom, keysOf, type Proposal, propose, writeConfig } from "../runtime/node/config-proposal.ts";
 import { commandLine } from "./command-line.ts";
@@ -28,8 +28,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     );
     return 2;
   }
-  const data = process.getuid?.() === 0 ? "/var/lib/hairpin" : "data";
-  const proposed = propose(foundFrom(ip("-d", "link"), ip("addr"), ip("route"), hostname()), data);
+  // Without root nothing may be written outside of one's own directories.
+  const isRoot = process.getuid?.() === 0;
+  const data = isRoot ? "/var/lib/hairpin" : "data";
+  const socket = isRoot ? "/run/hairpin/hub.sock" : join(resolve(flags.dir), "hub.sock");
+  const proposed = propose(foundFrom(ip("-d", "link"), ip("addr"), ip("route"), hostname()), data, socket);
   const ask = process.stdin.isTTY === true && process.stdout.isTTY === true && !flags.yes && !flags.json;
   const proposal = ask ? await interview(proposed) : proposed;
 

@@ -5,7 +5,7 @@ import type { Links } from "../host/port.ts";
 import { loadConfig } from "../runtime/node/config-file.ts";
 import { createProcesses } from "../runtime/node/exec.ts";
 import { createLinks } from "../runtime/node/link-facts.ts";
-import { commandLine } from "./command-line.ts";
+import { commandLine, defaultConfig } from "./command-line.ts";
 
 interface Flags {
   readonly config: string;
@@ -25,7 +25,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     program
       .command(name)
       .description(about)
-      .option("--config <file>", "the configuration", "hairpin.yaml")
+      .option("--config <file>", "the configuration", defaultConfig())
       .option("--json", "print one JSON document");
   add("show", "compare the declared link with the one that is there; changes nothing").action(async (flags: Flags) => {
     code = await eachLink(flags, false);

@@ -46,7 +46,10 @@ function print(status: Status): void {
     ...vantages.map((vantage) => {
       const seen = target.vantages[vantage];
       if (seen === undefined) return "-";
-      return seen.failure ?? (seen.rtt_ms === null ? seen.state : `${seen.state} ${seen.rtt_ms.toFixed(1)} ms`);
+      return (
+        seen.failure ??
+        (seen.rtt_ms === null || seen.state === "unknown" ? seen.state : `${seen.state} ${seen.rtt_ms.toFixed(1)} ms`)
+      );
     }),
   ]);
   process.stdout.write("\n");
@@ -55,6 +58,10 @@ function print(status: Status): void {
   process.stdout.write(
     `\nheal: mode ${heal.mode}, ${heal.state}${held}, ${heal.budget_left_hour} left this hour, breaker ${heal.breaker}, host ${heal.host}\n`,
   );
+  if (heal.paused_until !== null)
+    process.stdout.write(
+      `paused until ${heal.paused_until}${heal.paused_reason === null ? "" : `: ${safe(heal.paused_reason)}`}; hairpin resume ends it\n`,
+    );
   if (heal.last !== null)
     process.stdout.write(
       `last: ${safe(heal.last.step)} ${safe(heal.last.outcome)} at ${heal.last.at} (${safe(heal.last.id)})\n`,

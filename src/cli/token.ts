@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { JoinToken } from "../core/plan.ts";
 import { loadConfig } from "../runtime/node/config-file.ts";
 import { readWebhookSecret } from "../runtime/node/hub-keys.ts";
-import { commandLine } from "./command-line.ts";
+import { commandLine, defaultConfig } from "./command-line.ts";
 
 /** A Standard Webhooks secret of 32 random bytes. */
 export const newKey = (): string => `whsec_${randomBytes(32).toString("base64")}`;
@@ -14,7 +14,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const program = commandLine("token", "Make or revoke the join token of a vantage. Prints only the token on stdout.")
     .argument("<action>", "vantage or revoke")
     .argument("<name>", "a vantage of the configuration")
-    .option("--config <file>", "the configuration", "hairpin.yaml");
+    .option("--config <file>", "the configuration", defaultConfig());
   program.parse([...argv], { from: "user" });
   const { config: file } = program.opts<{ config: string }>();
   const [action, name] = program.args;

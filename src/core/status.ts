@@ -57,6 +57,9 @@ export interface HealStatus {
   readonly breaker: "open" | "closed";
   readonly last: { readonly id: string; readonly step: string; readonly outcome: string; readonly at: string } | null;
   readonly host: "armed" | "not_armed" | "silent" | "none";
+  /** The end of the maintenance and its reason, while one lasts. */
+  readonly paused_until: string | null;
+  readonly paused_reason: string | null;
 }
 
 export interface GroupStatus {
@@ -163,6 +166,8 @@ function healStatus(house: House, view: SiteView, { state }: Seen, now: Instant)
     budget_left_hour: budgetLeft(state, policyOf(house, group), now.mono).hour,
     breaker: state.breaker.open || facts?.breaker === "open" ? "open" : "closed",
     last: state.last,
+    paused_until: state.maintenance === null ? null : iso(state.maintenance.untilWall),
+    paused_reason: state.maintenance?.reason ?? null,
     host: group.host === null ? "none" : facts === null ? "silent" : facts.armed ? "armed" : "not_armed",
   };
 }
@@ -175,6 +180,8 @@ function emptyHeal(house: House): HealStatus {
     budget_left_hour: house.heal.budget.hour,
     breaker: "closed",
     last: null,
+    paused_until: null,
+    paused_reason: null,
     host: "none",
   };
 }

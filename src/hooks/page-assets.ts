@@ -22,7 +22,7 @@ export const PAGE_SCRIPT = `
 let busy=false,again=false;
 async function refresh(){if(busy){again=true;return}busy=true;
 try{const r=await fetch("/",{headers:{accept:"text/html"},cache:"no-store"});if(!r.ok)throw 0;const d=new DOMParser().parseFromString(await r.text(),"text/html");const m=d.querySelector("main");if(m)document.querySelector("main").replaceWith(document.adoptNode(m));document.title=d.title}
-catch{document.title="no answer · hairpin"}
+catch{document.title="no answer · hairpin";const m=document.querySelector("main");m.className="";m.querySelector("h1").textContent="no answer";const p=m.querySelector(".summary");if(p)p.textContent="The hub does not answer. What stands below is what it said last."}
 busy=false;if(again){again=false;setTimeout(refresh,250)}}
 setInterval(refresh,5000);
 try{const s=new EventSource("/v1/events/stream");s.onmessage=refresh;for(const k of ["failing","recovered","cause_changed","heal_started","heal_succeeded","heal_failed","held","asked_for_help","guard_repaired","guard_stopped","vantage_silent","vantage_back","paused","resumed"])s.addEventListener(k,refresh)}catch{}

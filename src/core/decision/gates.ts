@@ -1,4 +1,4 @@
-import type { Assessment } from "../assessment.ts";
+import type { Assessment, Vote } from "../assessment.ts";
 import type { Gate, GateAnswer, GroupState, HostGate, Incident, Policy } from "../group.ts";
 import type { Step } from "../repair.ts";
 import { type Instant, sayDuration } from "../units.ts";
@@ -45,6 +45,8 @@ function authorityGates({ state, host, policy, now }: GateInput): readonly GateA
   ];
 }
 
+const sayVote = (vote: Vote): string => (vote.kind === "host_fact" ? `${vote.voter}'s fact (${vote.why})` : vote.voter);
+
 function hostSays(host: HostGate): string {
   if (!host.configured) return "no host process is configured";
   if (!host.reachable) return "the host process does not answer";
@@ -71,7 +73,7 @@ function evidenceGates({ incident, assessment, policy, step, state, now }: GateI
     answer(
       "no_quorum",
       votes >= policy.quorum,
-      `${votes} of ${policy.quorum} votes${votes > 0 ? `: ${assessment.votes.map((vote) => vote.voter).join(", ")}` : ""}`,
+      `${votes} ${votes === 1 ? "vote" : "votes"}, ${policy.quorum} wanted${votes > 0 ? `: ${assessment.votes.map(sayVote).join(", ")}` : ""}`,
     ),
     answer("disputed", !assessment.disputed, assessment.disputed ? "the vantages disagree" : "the vantages agree"),
     answer(

@@ -82,10 +82,12 @@ export interface Proposal {
   readonly dns: string | null;
   readonly https: { readonly address: string; readonly host: string } | null;
   readonly data: string;
+  /** The hub's unix socket: an absolute path. */
+  readonly socket: string;
 }
 
 /** A macvlan on a bridge is most likely the one that MetalLB announces on; one named after it surely is. */
-export function propose(found: Found, data: string): Proposal {
+export function propose(found: Found, data: string, socket: string): Proposal {
   const ranked = [...found.macvlans].sort((a, b) => rank(b.name, b.parent, found) - rank(a.name, a.parent, found));
   const link = ranked[0] ?? null;
   const own = link?.parent ?? found.bridges.find((name) => found.addresses[name] !== undefined) ?? found.uplink;
@@ -98,6 +100,7 @@ export function propose(found: Found, data: string): Proposal {
     dns: null,
     https: null,
     data,
+    socket,
   };
 }
 
@@ -136,12 +139,14 @@ export function writeConfig(proposal: Proposal): string {
     "control: { gateway: auto }",
     "",
     "hub:",
-    `  listen: ${quoted(`${own}:8787`)}`,
+    "  # The socket is for this machine's own commands (status, pause, heal): its file mode is the permission.",
+    `  listen: [${quoted(`${own}:8787`)}, ${quoted(`unix:${proposal.socket}`)}]`,
     ...(address === null
       ? ["  # url: http://ADDRESS:8787      # what vantages dial: an address, never a name"]
       : [`  url: ${quoted(`http://${own}:8787`)}`]),
     `  data: ${quoted(proposal.data)}`,
     "  tokens:",
+    "    # scopes: heal, ack (confirms deliveries), read, pause (pause, resume, reset-breaker, test, replay)",
     "    - { name: home-assistant, scopes: [heal, ack, read], token_file: keys/ha-token }",
     ...(gateway === null
       ? ["  # resolvers: [ADDRESS]      # for outgoing names; never a guarded address"]
