@@ -83,12 +83,12 @@ export function createAgenda(quiet: number): Agenda {
   const repace = () => {
     const wanted = PACES.find((pace) => (until.get(pace) ?? -1) > now) ?? quiet;
     if (wanted === grid) return;
-    const wakes = grid === quiet;
+    const wakes = grid >= 60_000;
     grid = wanted;
     const all = heap.filter((entry) => entry.live);
     heap = [];
     for (const entry of all) {
-      // After a quiet stretch the processes wake in their order, as at a beat: the hub hears the others before it judges their silence.
+      // After a slow stretch the processes wake in their order, as at a beat: the hub hears the others before it judges their silence.
       entry.at = wakes && entry.phase !== null && entry.due < now ? now + entry.phase : place(entry, now);
       heap.push(entry);
       up(heap.length - 1);

@@ -131,7 +131,7 @@ export const ATTACKS: readonly FaultKind[] = [
     // Fewer keys than the quorum.
     kind: "lying-vantage",
     group: "attack",
-    length: [5 * M, 60 * M],
+    length: [5 * M, 30 * M],
     begin(site, luck) {
       const vantage = luck.pick(site.vantages);
       if (site.liars.size + 1 >= site.house.heal.quorum) return () => {};
@@ -180,7 +180,7 @@ export const ATTACKS: readonly FaultKind[] = [
         };
         site.witness.count("requests of a rogue hub");
         void submitTo(site, "rogue", life, request);
-        site.agenda.in(luck.flip(0.5) ? luck.between(1, 500) : luck.between(S, 60 * S), ask);
+        site.agenda.in(luck.flip(0.4) ? luck.between(1, 500) : luck.between(S, 60 * S), ask);
       };
       site.rogueWasHere();
       ask();

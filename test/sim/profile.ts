@@ -31,10 +31,10 @@ const WEIGHTS: Readonly<Record<Focus, number>> = {
   crashes: 16,
   hostile: 14,
   relapse: 8,
-  persistent: 9,
+  persistent: 7,
   parts: 9,
   leaps: 6,
-  calm: 4,
+  calm: 2,
 };
 
 export function profileOf(luck: Chance): Profile {
@@ -131,7 +131,7 @@ function menuOf(focus: Focus): {
           named(PART_FAULTS, "receiver-in-trouble"),
           PEOPLE,
         ],
-        perDay: [3, 8],
+        perDay: [2, 7],
       };
     case "crashes":
       return {
@@ -142,7 +142,7 @@ function menuOf(focus: Focus): {
           named(PART_FAULTS, "host-mined", "hub-mined", "host-crash", "hub-crash", "power-cut", "commands-hang"),
           named(PEOPLE, "heal-asked", "heals-asked-without-end"),
         ],
-        perDay: [5, 10],
+        perDay: [4, 8],
       };
     case "hostile":
       return {
@@ -182,7 +182,7 @@ export function planOf(profile: Profile, days: number, luck: Chance): readonly F
   const hour = DAY / 24;
   for (let day = 0; day < Math.ceil(days); day++) {
     const start = day * DAY;
-    if ((profile.focus === "persistent" || profile.focus === "relapse") && luck.flip(0.4)) continue;
+    if ((profile.focus === "persistent" || profile.focus === "relapse") && luck.flip(0.5)) continue;
     if (profile.focus === "persistent") {
       const kinds = named(HOUSE_FAULTS, "speaker-stopped", "speaker-broken", "speaker-killed");
       for (const at of [start + luck.between(hour, 3 * hour), start + luck.between(13 * hour, 15 * hour)]) {
@@ -198,7 +198,7 @@ export function planOf(profile: Profile, days: number, luck: Chance): readonly F
     } else {
       const { kinds, perDay } = menuOf(profile.focus);
       // Most days nothing happens at all.
-      if (luck.flip(0.6)) continue;
+      if (luck.flip(0.65)) continue;
       // Trouble comes in clusters: most of a day is quiet, and the rest overlaps.
       let at = start + luck.between(0, 8 * hour);
       for (let count = luck.int(perDay[0], perDay[1]); count > 0; count--) {

@@ -10,7 +10,9 @@ const PACE_NAMES: Readonly<Record<number, string>> = {
   10000: "by 10 s",
   20000: "by 20 s",
   60000: "by the minute",
+  300000: "by 5 min",
   540000: "by 9 min",
+  3540000: "by 59 min",
 };
 
 /** Sums over all runs. */

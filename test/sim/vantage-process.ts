@@ -131,7 +131,7 @@ function line(site: Site, vantage: VantageProcess, life: Life): HubLine {
           if (there === null) return null;
           const served = post
             ? takeReport(site, hub, request.headers, request.body ?? "", false)
-            : givePlan(hub, vantage.name, request.headers["if-none-match"] ?? null, request.path, signal);
+            : givePlan(site, hub, vantage.name, request.headers["if-none-match"] ?? null, request.path, signal);
           return { life: there.life, answer: served };
         });
         answer = reply.ok ? reply.value : { ...silent, detail: reply.detail };
@@ -142,6 +142,7 @@ function line(site: Site, vantage: VantageProcess, life: Life): HubLine {
 }
 
 async function givePlan(
+  site: Site,
   hub: HubProcess,
   vantage: string,
   etag: string | null,
@@ -149,7 +150,9 @@ async function givePlan(
   signal: AbortSignal,
 ): Promise<HubReply> {
   const there = hub.current()!;
-  const wait = Number(/wait_ms=(\d+)/.exec(path)?.[1] ?? 0);
+  const asked = Number(/wait_ms=(\d+)/.exec(path)?.[1] ?? 0);
+  // Where time is coarse the open request is held longer, so that it is not renewed at every beat.
+  const wait = site.agenda.pace() >= 10_000 ? 40 * asked : asked;
   const answer = await there.hub.plan(vantage, etag, wait, signal);
   if (answer.kind === "changed")
     return { status: 200, headers: { etag: answer.etag }, body: JSON.stringify(answer.plan), detail: null };
