@@ -89,6 +89,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
   );
   witness.attach([phases, deciding, counting(site), ...rules, watching]);
   await guarded(site, async () => {
+    // From here on all runs among microtasks, whoever called: a tick that is asked for comes after the last of them.
+    await turn(0);
     begin(site);
     const endings = chosen.map((fault) => schedule(site, fault));
     let healthy = isHealthy(site.kernel.truth);
