@@ -59,6 +59,8 @@ export interface HostView {
   readonly at: Millis | null;
   /** Since when each finding has stood in the facts without a break: facts that are seen for an instant are not told. */
   readonly standing: Readonly<Record<string, Millis>>;
+  /** When the link was seen to be made anew: its ifindex changed from one set of facts to the next. */
+  readonly remadeAt?: Millis;
   /** Since when the link is known by its present ifindex. */
   readonly ifindexSince?: Millis;
 }
@@ -165,7 +167,14 @@ export function recordFacts(view: SiteView, host: string, facts: HostFacts | nul
   const standing: Record<string, Millis> = {};
   for (const finding of findings(facts, before.declared)) standing[finding] = before.standing[finding] ?? mono;
   const isNew = facts.link.ifindex !== null && facts.link.ifindex !== before.facts?.link.ifindex;
-  const after: HostView = { ...before, facts, at: mono, standing, ...(isNew ? { ifindexSince: mono } : {}) };
+  const after: HostView = {
+    ...before,
+    facts,
+    at: mono,
+    standing,
+    ...(isNew ? { ifindexSince: mono } : {}),
+    ...(isNew && before.facts !== null ? { remadeAt: mono } : {}),
+  };
   return { ...view, hosts: { ...view.hosts, [host]: after } };
 }
 

@@ -58,6 +58,28 @@ export class Bench {
     );
   }
 
+  /** Makes every client on the link hold this MAC for the addresses: by gratuitous ARP, and where a client knew no entry, as if it had just asked. */
+  async clientsLearn(mac: string): Promise<void> {
+    const { plan, link } = this;
+    const addresses = plan.pods.flatMap((pod) => pod.addresses);
+    for (const address of addresses) {
+      const once = ["arping", "-q", "-U", "-c", "1", "-w", "0.01", "-S", address, "-i", link.name, address];
+      await run(inside(plan.node.ns, once));
+    }
+    const clients = [...this.machines("bridge"), ...this.machines("switch")];
+    await Promise.all(
+      clients.flatMap(({ ns }) =>
+        addresses.map(async (address) => {
+          const { stdout } = await run(["ip", "-n", ns, "-o", "neigh", "show", "to", address]);
+          if (stdout.includes(mac)) return;
+          const device = / dev (\S+)/.exec((await run(["ip", "-n", ns, "-o", "route", "get", address])).stdout)?.[1];
+          if (device === undefined) return;
+          await run(["ip", "-n", ns, "neigh", "replace", address, "lladdr", mac, "dev", device, "nud", "reachable"]);
+        }),
+      ),
+    );
+  }
+
   /** Holds the guard, as `hairpin pause` does on the host, while something is done that a real guard would undo at once. */
   async holdingGuard(reason: string, act: () => Promise<void>): Promise<void> {
     const file = `${RUN_DIR}/pause`;

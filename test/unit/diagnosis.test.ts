@@ -280,3 +280,15 @@ test("announced on another interface than the link: not_announced, told with the
   assert.deepEqual([seen.cause, seen.from], ["not_announced", null]);
   assert.match(seen.advice ?? "", /interfaces: \[lb0\]/);
 });
+
+test("one vantage that held a former MAC is a vote; the host that has just seen its link made anew is the second", () => {
+  const stale: Sight = { answers: [LINK_MAC], table: FORMER_MAC };
+  const quiet = calm().rounds(1, both(stale), ["guest"]).rounds(2);
+  assert.equal(quiet.assess().votes.length, 1);
+  const link = { ...factsOf().link, ifindex: 9 };
+  const remade = calm().facts({ link }).rounds(1, both(stale), ["guest"]).rounds(2).facts({ link });
+  assert.deepEqual(
+    remade.assess().votes.map((vote) => vote.kind),
+    ["vantage", "host_fact"],
+  );
+});

@@ -119,6 +119,8 @@ function hostFact(scene: Scene, cause: Cause): string | null {
     case "not_announced":
       if (stood("not_listening", VOTE_STANDS)) return `no packet socket on ${link}`;
       return stood("announce_failed", VOTE_STANDS) ? "announceFailed" : null;
+    case "stale_neighbour":
+      return remadeOfLate(scene) ? `${link} was made anew, and had that MAC before` : null;
     case "link_missing":
     case "link_down":
     case "link_drifted":
@@ -126,6 +128,12 @@ function hostFact(scene: Scene, cause: Cause): string | null {
     default:
       return null;
   }
+}
+
+/** A vantage that held a former MAC is believed when the host saw its link being made anew a moment ago, and not at other times (I9). */
+function remadeOfLate(scene: Scene): boolean {
+  const host = scene.group.host === null ? undefined : scene.view.hosts[scene.group.host.name];
+  return host?.remadeAt !== undefined && scene.facts !== null && scene.now - host.remadeAt <= scene.staleHold;
 }
 
 /** The step at which the ladder starts for a cause; null when no machine may repair it. */

@@ -50,6 +50,8 @@ export interface Scene {
   readonly looks: readonly Look[];
   /** When the present trouble began: the oldest running streak of failed samples. */
   readonly troubleSince: Millis | null;
+  /** How long a former MAC that was seen stays evidence. */
+  readonly staleHold: Millis;
   readonly stood: (finding: string, forMillis: Millis) => boolean;
   readonly linkMac: string | null;
   readonly alsoMacs: readonly string[];
@@ -59,6 +61,7 @@ export interface Scene {
 export function sceneOf(view: SiteView, house: House, group: Group, now: Millis, voidBefore: Millis): Scene {
   const facts = freshFacts(view, group, now);
   const targets = house.targets.filter((target) => target.group === group.name);
+  const hold = 1.5 * house.heal.confirm + STALE_HOLD;
   const offHost = house.vantages.filter((vantage) => vantage.where !== "host");
   const heard = (vantage: Vantage) => {
     const seen = view.vantages[vantage.name];
@@ -70,7 +73,7 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
       lookOf(vantage, view.vantages[vantage.name]!, target, facts, {
         now,
         voidBefore,
-        hold: 1.5 * house.heal.confirm + STALE_HOLD,
+        hold,
       }),
     ),
   );
@@ -86,6 +89,7 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
     silent: offHost.filter((vantage) => !heard(vantage)),
     looks,
     troubleSince: streaks.length === 0 ? null : Math.min(...streaks),
+    staleHold: hold,
     stood: (finding, forMillis) => hasStood(view, group, finding, forMillis, now),
     linkMac: group.link?.mac ?? null,
     alsoMacs: Object.values(group.link?.also ?? {}),

@@ -1,5 +1,5 @@
 import { bootLinks, makeLink } from "../node-boot.ts";
-import { inside, ipBatch, run } from "../shell.ts";
+import { ipBatch } from "../shell.ts";
 import { addDefaultRoute, bridgeLines } from "../topology.ts";
 import { type Fault, needsLink, OTHER_MAC } from "./fault.ts";
 
@@ -57,25 +57,7 @@ export const LINK_FAULTS: readonly Fault[] = [
         const { plan, link } = bench;
         await bench.ipOnNode(`link del ${link.name}`);
         await makeLink(plan, link, OTHER_MAC);
-        // Clients take a gratuitous ARP only for an address that they know: a glance first, then the announcement.
-        for (const address of plan.pods.flatMap((pod) => pod.addresses)) {
-          await run(
-            inside(plan.node.ns, [
-              "arping",
-              "-q",
-              "-U",
-              "-c",
-              "1",
-              "-w",
-              "0.01",
-              "-S",
-              address,
-              "-i",
-              link.name,
-              address,
-            ]),
-          );
-        }
+        await bench.clientsLearn(OTHER_MAC);
         await bench.ipOnNode(`link del ${link.name}`);
         await makeLink(plan, link, link.mac);
       }),
