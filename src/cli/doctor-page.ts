@@ -34,7 +34,7 @@ export function doctorPage(report: DoctorReport, colour: boolean): string {
     if (finding.state === "good") return [line];
     return [
       line,
-      ...finding.evidence.map((sentence) => paint("2", `${indent}${say(sentence)}`)),
+      ...(finding.evidence.length === 0 ? [] : [paint("2", `${indent}${finding.evidence.map(say).join(" ")}`)]),
       ...(finding.advice === null ? [] : advise(finding.advice, indent)),
     ];
   });

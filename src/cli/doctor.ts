@@ -11,7 +11,7 @@ import { lookAtLink } from "../runtime/node/doctor-host.ts";
 import { lookAtNames } from "../runtime/node/doctor-names.ts";
 import { lookAtHomeAssistants } from "../runtime/node/doctor-telling.ts";
 import { createProbePorts } from "../runtime/node/probe-ports.ts";
-import { commandLine } from "./command-line.ts";
+import { commandLine, defaultConfig } from "./command-line.ts";
 import { doctorPage } from "./doctor-page.ts";
 import { planHere } from "./plan-here.ts";
 
@@ -21,13 +21,15 @@ interface Flags {
 }
 
 const TRIES = 3;
+/** Addresses that are asked about one after the other, half a second each. */
+const STRANGERS_MAX = 16;
 const [FAILED, USAGE, CANNOT_TELL] = [1, 2, 3] as const;
 
 /** `hairpin doctor`: the whole path from this machine, layer by layer. It reads and asks, and changes nothing. */
 export async function run(argv: readonly string[]): Promise<number> {
   let code = 0;
   const program = commandLine("doctor", "the whole path from here, layer by layer, in sentences; changes nothing")
-    .option("--config <file>", "the configuration", "hairpin.yaml")
+    .option("--config <file>", "the configuration", defaultConfig())
     .option("--json", "print one JSON document")
     .action(async (flags: Flags) => {
       code = await doctor(flags);
@@ -69,10 +71,11 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
   const linked = isHost ? house.groups.filter((group) => group.link !== null) : [];
   // The round first and alone: what else is asked must neither disturb its times nor the neighbour table.
   const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
-  const [ways, names, neighbourOfHost, links, homeAssistants, isHub] = await Promise.all([
+  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, isHub] = await Promise.all([
     waysOf(plan, ports),
     lookAtNames(house),
     isHost ? null : askHost(house, ports),
+    isHost ? askStrangers(house, ports) : null,
     Promise.all(linked.map((group) => lookAtLink(house, group, dir))),
     lookAtHomeAssistants(house),
     isHubHere(house, ports),
@@ -87,6 +90,7 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
     ways,
     names,
     neighbourOfHost,
+    strangers,
     links,
     boot: isHost ? lookAtBoot() : null,
     homeAssistants,
@@ -121,6 +125,24 @@ async function askHost(house: House, ports: ProbePorts): Promise<Examination["ne
   const macs = asked.answers.map((answer) => answer.mac).filter((mac) => !own.has(mac));
   const mac = macs.length === 1 ? macs[0]! : asked.asked ? null : (await ports.neighbours.read(address)).mac;
   return mac === null ? null : { address, mac };
+}
+
+/** Who answers on the parents. Null where nothing may be sent: then nothing is said. */
+async function askStrangers(house: House, ports: ProbePorts): Promise<Examination["strangers"]> {
+  const links = (await ports.links.read()) ?? [];
+  const wanted = house.groups.flatMap((group) => {
+    const parent = group.link?.parent;
+    if (parent === undefined || !links.some((link) => link.name === parent && link.up)) return [];
+    const targets = house.targets.filter((target) => target.group === group.name);
+    return targets.flatMap((target) => target.addresses.map((address) => ({ address, parent })));
+  });
+  const asked = [];
+  for (const { address, parent } of wanted.filter(({ address }) => !address.includes(":")).slice(0, STRANGERS_MAX)) {
+    const { asked: isAsked, answers } = await ports.whoHas.ask(address, parent, AbortSignal.timeout(2_000));
+    if (!isAsked) return null;
+    asked.push({ address, macs: answers.map((answer) => answer.mac) });
+  }
+  return asked;
 }
 
 async function isHubHere(house: House, ports: ProbePorts): Promise<boolean | null> {

@@ -75,7 +75,7 @@ function portFindings({ facts, macvtaps }: LinkSight, link: LinkConfig): DoctorF
       warning(
         "ports",
         text,
-        ["A macvtap passes no port of the bridge (facts of the kernel)."],
+        ["A macvtap passes no port of the bridge."],
         "virsh domiflist VM   # attach it to the bridge instead",
       ),
     );
@@ -188,7 +188,7 @@ function advertisementFindings({ advertised }: HostFacts, link: LinkConfig): Doc
           "advertisement",
           `${entry.service} is announced on ${link.parent} too, with its own MAC.`,
           [`${entry.reason ?? `interfaces: ${entry.interfaces?.join(", ")}`}.`],
-          `kubectl: put interfaces: [${link.name}] into the L2Advertisement`,
+          `kubectl -n metallb-system edit l2advertisement   # interfaces: [${link.name}]`,
         ),
       );
   }
@@ -279,12 +279,12 @@ function processFindings(process: ProcessSight | null, link: LinkConfig): Doctor
 /** Whether this host needs the macvlan at all. Measured, not believed: facts of twelve combinations (docs). */
 function needFinding({ facts, macvtaps }: LinkSight, link: LinkConfig): DoctorFinding {
   const cures = [
-    "a VM that is itself the backend: bridge link set dev PORT hairpin on",
-    "a per-port filter (nwfilter, Proxmox firewall): allow it",
-    ...(macvtaps.length > 0 ? [`macvtap (${list(macvtaps)}): attach the VM to the bridge`] : []),
-    facts.brnf === 1 ? null : "brnf 0: rp_filter 0",
-    "nothing answers at all: endpoints, and interfaces: of the L2Advertisement",
-  ].filter((cure) => cure !== null);
-  const text = `Whether this host needs ${link.name} cannot be told from here: announced on a plain bridge all 12 measured combinations worked. Smaller cures first: ${cures.join("; ")}.`;
+    "bridge link set dev PORT hairpin on (a VM that is itself the backend)",
+    "the port's own filter (nwfilter, Proxmox)",
+    ...(macvtaps.length > 0 ? [`${list(macvtaps)} onto the bridge instead of macvtap`] : []),
+    ...(facts.brnf === 1 ? [] : ["rp_filter 0"]),
+    "endpoints, and interfaces: of the L2Advertisement (nobody answers at all)",
+  ];
+  const text = `Whether a VM here needs ${link.name} cannot be told from here; a plain ${link.parent} worked in all 12 combinations that were measured. Smaller cures first: ${cures.join("; ")}.`;
   return unknown("need", text);
 }

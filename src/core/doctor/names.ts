@@ -12,7 +12,7 @@ export function nameFindings(names: readonly NameSight[]): readonly DoctorFindin
     if (isRight(libc, wanted) && isRight(cares, wanted))
       return good("name", `${name} is ${list(wanted)} by this machine's resolver.`);
     if (isSilent(libc) && isSilent(cares))
-      return unknown("name", `${name} was not resolved: this machine's resolver does not answer.`, show);
+      return unknown("name", `${name} was not resolved: this machine's resolver does not answer.`);
     const known = [`libc: ${say(libc)}; c-ares (as Home Assistant asks): ${say(cares)}.`];
     if (isRight(libc, wanted) || isRight(cares, wanted)) {
       const text = `libc and c-ares disagree about ${name}: one of them asks another resolver.`;

@@ -4,7 +4,7 @@ import { adviceFor } from "../diagnosis/advice.ts";
 import { findCause } from "../diagnosis/causes.ts";
 import type { Finding } from "../diagnosis/finding.ts";
 import { type Scene, sceneOf } from "../diagnosis/scene.ts";
-import { forwardingEvidence, speakerEvidence } from "../diagnosis/sentences.ts";
+import { forwardingEvidence, speakerEvidence, whose } from "../diagnosis/sentences.ts";
 import { summarise } from "../diagnosis/summary.ts";
 import type { HostFacts } from "../facts.ts";
 import { LAYER2_FAILURES } from "../failure.ts";
@@ -13,6 +13,7 @@ import type { CheckResult, Observation } from "../observation.ts";
 import { SECOND } from "../units.ts";
 import type { Examination, LinkSight } from "./examination.ts";
 import { dropsEverything } from "./filter.ts";
+import { list } from "./finding.ts";
 
 /** The name of this machine in every sentence. */
 export const HERE = "here";
@@ -144,36 +145,58 @@ export function nameCause(exam: Examination, group: Group): Named | null {
   const scene = sceneHere(exam, group);
   const found = findCause(scene);
   const sight = exam.links.find((known) => known.link === group.link?.name) ?? null;
-  const own = found !== null && LINK_CAUSES.has(found.cause) ? null : sight === null ? null : onlyHost(scene, sight);
+  const own =
+    found !== null && LINK_CAUSES.has(found.cause)
+      ? null
+      : sight === null
+        ? null
+        : onlyHost(scene, sight, strangersOf(exam, scene));
   const finding = own ?? found;
   if (finding === null || finding.cause === "announced_elsewhere") return null;
   const shown =
     own === null ? scene : { ...scene, targets: scene.targets.filter((target) => own.targets.includes(target.name)) };
-  return {
-    group: group.name,
-    cause: finding.cause,
-    summary:
-      exam.where === "host" && finding.cause === "unclassified"
-        ? lostOnHost(scene, finding)
-        : summarise(shown, "failing", finding.cause),
-    evidence: finding.evidence,
-    advice: adviceFor(
-      exam.where === "host" && finding.cause === "unclassified" ? "not_forwarded" : finding.cause,
-      scene,
-      finding.targets,
-    ),
-  };
+  const said =
+    exam.where === "host" && finding.cause === "unclassified"
+      ? lostOnHost(scene, finding)
+      : {
+          summary: summarise(shown, "failing", finding.cause),
+          advice: adviceFor(finding.cause, scene, finding.targets),
+        };
+  return { group: group.name, cause: finding.cause, evidence: finding.evidence, ...said };
 }
 
-function lostOnHost(scene: Scene, finding: Finding): string {
-  const addresses = scene.targets
-    .filter((target) => finding.targets.includes(target.name))
-    .flatMap((target) => target.addresses);
-  return `This host does not reach ${addresses.join(" and ")} itself: kube-proxy's rules or the pods behind them, not ARP.`;
+/**
+ * The host's own packets run into time-outs: kube-proxy, the filter or the pod. An address that is fine beside it leaves the pod as
+ * the likelier one.
+ */
+function lostOnHost(scene: Scene, finding: Finding): { readonly summary: string; readonly advice: string | null } {
+  const lost = scene.targets.filter((target) => finding.targets.includes(target.name));
+  const addresses = list(lost.flatMap((target) => target.addresses));
+  const others = scene.looks.some((look) => look.good);
+  const pods = adviceFor("service_down", scene, finding.targets);
+  return others
+    ? {
+        summary: `This host does not reach ${addresses} itself, and others are fine: rather the pods behind it than kube-proxy.`,
+        advice: pods,
+      }
+    : {
+        summary: `This host does not reach ${addresses} itself: kube-proxy's rules or the pods behind them, not ARP.`,
+        advice: [pods, adviceFor("not_forwarded", scene, finding.targets)].filter((each) => each !== null).join("; "),
+      };
+}
+
+/** MACs that answer on the parent and are neither the link's nor another declared node's. */
+export function strangersOf(exam: Examination, scene: Scene): readonly { address: string; macs: readonly string[] }[] {
+  const known = new Set([scene.linkMac, ...scene.alsoMacs]);
+  const own = new Set(scene.targets.flatMap((target) => target.addresses));
+  return (exam.strangers ?? [])
+    .filter(({ address }) => own.has(address))
+    .map(({ address, macs }) => ({ address, macs: macs.filter((mac) => !known.has(mac)) }))
+    .filter(({ macs }) => macs.length > 0);
 }
 
 /** What the host knows without any vantage: a who-has is not answered to the host itself, but what keeps it silent can be read here. */
-function onlyHost(scene: Scene, sight: LinkSight): Finding | null {
+function onlyHost(scene: Scene, sight: LinkSight, strangers: ReturnType<typeof strangersOf>): Finding | null {
   const { facts } = sight;
   const parent = scene.group.link?.parent ?? "";
   const give = (cause: Cause, services: readonly string[] | null, evidence: readonly string[]): Finding => ({
@@ -192,6 +215,18 @@ function onlyHost(scene: Scene, sight: LinkSight): Finding | null {
     entries.map((entry) => `${entry.service}: ${entry.reason ?? `announced on ${entry.interfaces?.join(", ")}`}.`);
   const names = (entries: readonly { service: string }[]) => entries.map((entry) => entry.service);
   if (onParent.length > 0) return give("announced_on_parent", names(onParent), reasons(onParent));
+  if (strangers.length > 0)
+    return {
+      cause: "mac_conflict",
+      evidence: strangers.map(
+        ({ address, macs }) =>
+          `who-has ${address} on ${parent} is answered by ${macs.map((mac) => whose(mac, scene)).join(" and ")}.`,
+      ),
+      vantages: [],
+      targets: scene.targets
+        .filter((target) => strangers.some(({ address }) => target.addresses.includes(address)))
+        .map((target) => target.name),
+    };
   const uplinks = (facts.ports ?? []).filter((port) => port.uplink === true);
   if (uplinks.length > 0 && uplinks.every((port) => port.carrier === false))
     return give("lan_path", null, [`No uplink has a carrier: ${uplinks.map((port) => port.name).join(", ")}.`]);

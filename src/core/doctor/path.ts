@@ -4,7 +4,7 @@ import type { CheckResult } from "../observation.ts";
 import type { PlanCheck } from "../plan.ts";
 import type { Examination } from "./examination.ts";
 import { bad, type DoctorFinding, good, type Layer, list, unknown, warning } from "./finding.ts";
-import { sceneHere } from "./naming.ts";
+import { sceneHere, strangersOf } from "./naming.ts";
 
 /** A check of the round together with what was asked. */
 interface Asked {
@@ -83,10 +83,7 @@ function wayFindings({ ways, where }: Examination): DoctorFinding[] {
 
 function neighbourFindings(exam: Examination, asked: readonly Asked[]): DoctorFinding[] {
   const looks = asked.filter((one) => one.plan.kind === "neighbour");
-  if (exam.where === "host") {
-    const text = "Who answers ARP was not asked: a host's own packets never meet ARP. Ask from a vantage.";
-    return [unknown("neighbour", text, "hairpin doctor   # on a VM or on the LAN")];
-  }
+  if (exam.where === "host") return strangerFindings(exam);
   if (looks.length === 0)
     return exam.ways.some((known) => known.way === "gateway")
       ? [unknown("neighbour", "Who answers ARP was not asked: the addresses are behind a gateway.")]
@@ -112,6 +109,27 @@ function neighbourFindings(exam: Examination, asked: readonly Asked[]): DoctorFi
       ? warning("neighbour", `${text} No link is declared, so any MAC would have passed.`)
       : good("neighbour", text);
   });
+}
+
+/** A host's own packets never meet ARP, and its speaker does not answer it: silence is right, and an answer is somebody else's. */
+function strangerFindings(exam: Examination): DoctorFinding[] {
+  const found = exam.house.groups.flatMap((group) => {
+    const scene = sceneHere(exam, group);
+    return strangersOf(exam, scene).map(({ address, macs }) => {
+      const said = list(macs.map((mac) => whose(mac, scene)));
+      const known = ["A host is not answered by its own speaker."];
+      return bad(
+        "neighbour",
+        `Somebody else answers who-has ${address}: ${said}.`,
+        known,
+        `bridge fdb show | grep -i ${macs[0]}`,
+      );
+    });
+  });
+  if (found.length > 0) return found;
+  const heard = exam.strangers === null ? "" : " No stranger answers here.";
+  const text = `Whether the speaker answers is not seen from its own host: run hairpin doctor on a VM or the LAN.${heard}`;
+  return [unknown("neighbour", text)];
 }
 
 const NOT_CONNECTED: ReadonlySet<FailureCode> = new Set<FailureCode>([
@@ -178,7 +196,8 @@ function tlsFinding(one: Asked, name: string): DoctorFinding {
   const shown = one.check.evidence?.certificate;
   const cure = `openssl s_client -connect ${one.address}:${portOf(one)} -servername ${name} </dev/null | openssl x509 -noout -subject -dates -ext subjectAltName`;
   if (at === "tcp") return unknown("tls", `The certificate of ${name} was not seen: no connection came about.`);
-  if (at === "tls") return bad("tls", `TLS with ${name} at ${one.address} is not good.`, evidenceOf(one), cure);
+  if (at === "tls")
+    return bad("tls", `TLS with ${name} at ${one.address} is not good: ${one.check.failure}.`, evidenceOf(one), cure);
   if (shown == null) return unknown("tls", `The certificate of ${name} was not seen.`);
   const names = shown.names.slice(0, 4).join(", ") || shown.subject || "no name";
   const days = shown.days_left;
@@ -210,7 +229,7 @@ function httpFindings(asked: readonly Asked[]): DoctorFinding[] {
       findings.push(
         bad(
           "http",
-          `${what} is not as declared.`,
+          `${what} is not as declared: ${one.check.failure}.`,
           evidenceOf(one),
           `curl -sv -k --resolve ${name}:${port}:${one.address} ${path}`,
         ),
@@ -238,7 +257,7 @@ function dnsFindings(asked: readonly Asked[]): DoctorFinding[] {
     const wrong = check.failure === "dns_wrong_answer";
     const text = wrong
       ? `${address} answers wrongly for ${plan.name}: ${check.evidence?.records?.slice(0, 4).join(" ") || "nothing"} instead of ${plan.expect?.join(" ") ?? "any"}.`
-      : `${address} does not answer ${plan.name} ${plan.type} as it should.`;
+      : `${address} does not answer ${plan.name} ${plan.type} as it should: ${check.failure}.`;
     findings.push(
       bad(
         "dns",

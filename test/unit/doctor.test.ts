@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { doctorPage } from "../../src/cli/doctor-page.ts";
+import type { BootSight, Examination, LinkSight } from "../../src/core/doctor/examination.ts";
+import { examine, unusable } from "../../src/core/doctor/report.ts";
+import type { HostFacts } from "../../src/core/facts.ts";
+import { checksOf, DNS, factsOf, houseOf, LINK_MAC, OTHER_MAC, PARENT_MAC, type Sight, WEB } from "../support/house.ts";
+
+const SPEAKER = {
+  ...factsOf().speaker,
+  pods: [{ name: "speaker-x", node: "nodeone", ready: true, restarts: 0, age_s: 60 }],
+};
+const BOOT: BootSight = {
+  netdevs: [{ path: "/etc/systemd/network/10-lb0.netdev", name: "lb0", kind: "macvlan", mac: LINK_MAC }],
+  units: [],
+  clusters: [{ service: "k0sworker.service", after: ["systemd-networkd-wait-online@lb0.service"] }],
+};
+
+function sightOf(facts: Partial<HostFacts> = {}, change: Partial<LinkSight> = {}): LinkSight {
+  return {
+    link: "lb0",
+    facts: factsOf({ speaker: SPEAKER, ...facts }),
+    rpFilterAll: 0,
+    addresses: [],
+    parentKind: "bridge",
+    macvtaps: [],
+    otherListeners: [],
+    gratuitousInterval: "30s",
+    process: {
+      running: true,
+      armed: true,
+      guard: true,
+      pausedUntil: null,
+      guardStopped: false,
+      breakerOpen: false,
+      journal: "ok",
+    },
+    ...change,
+  };
+}
+
+/** What a vantage saw, or, with `links`, what the host saw. */
+function examOf(sights: { resolver?: Sight; proxy?: Sight } = {}, change: Partial<Examination> = {}): Examination {
+  const where = change.where ?? "lan";
+  const checks = [...checksOf("resolver", sights.resolver), ...checksOf("proxy", sights.proxy)];
+  return {
+    house: houseOf(),
+    file: "hairpin.yaml",
+    warnings: [],
+    where,
+    control: { ok: true, gateway_ms: 0.4 },
+    checks: where === "host" ? checks.filter((check) => check.check !== "neighbour") : checks,
+    ways: [DNS, WEB].map((address) => ({ address, way: "on_link", device: "eth0" })),
+    names: [],
+    neighbourOfHost: null,
+    strangers: null,
+    links: [],
+    boot: null,
+    homeAssistants: [],
+    isHub: true,
+    ...change,
+  };
+}
+
+const onHost = (facts: Partial<HostFacts> = {}, change: Partial<LinkSight> = {}, more: Partial<Examination> = {}) =>
+  examine(examOf({}, { where: "host", strangers: [], links: [sightOf(facts, change)], boot: BOOT, ...more }));
+
+const texts = (report: ReturnType<typeof examine>, state: string) =>
+  report.findings.filter((finding) => finding.state === state).map((finding) => finding.text);
+
+test("A healthy vantage has no bad finding, and the first line says so", () => {
+  const report = examine(examOf());
+  assert.equal(report.ok, true);
+  assert.deepEqual(texts(report, "bad"), []);
+  assert.equal(report.verdict, `${DNS} and ${WEB} are fine from here.`);
+  assert.ok(texts(report, "good").some((text) => text.includes(`${LINK_MAC} (lb0)`)));
+});
+
+test("A healthy host has no bad finding and no warning", () => {
+  const report = onHost();
+  assert.deepEqual([...texts(report, "bad"), ...texts(report, "warning")], []);
+  assert.equal(report.ok, true);
+});
+
+test("A host says that it cannot see ARP, and that it cannot tell whether the macvlan is needed", () => {
+  const unknowns = onHost({}, {}, { checks: [] }).findings.filter((finding) => finding.state === "unknown");
+  assert.deepEqual(
+    unknowns.map((finding) => finding.layer),
+    ["need", "neighbour"],
+  );
+});
+
+test("Nobody answers who-has while everything above is green: not announced, and not fine", () => {
+  const silent = { answers: [], table: LINK_MAC };
+  const report = examine(examOf({ resolver: silent, proxy: silent }));
+  assert.equal(report.cause, "not_announced");
+  assert.match(report.verdict, /^Nobody answers ARP for .* from here\./);
+  assert.equal(report.ok, false);
+});
+
+test("Two strangers' answers name every MAC that answered", () => {
+  const both = { answers: [LINK_MAC, OTHER_MAC] };
+  const report = examine(examOf({ resolver: both, proxy: both }));
+  assert.equal(report.cause, "mac_conflict");
+  assert.ok(texts(report, "bad").some((text) => text.includes(LINK_MAC) && text.includes(OTHER_MAC)));
+});
+
+test("A vantage tells the parent's MAC by whose answer the host's own address has", () => {
+  const both = { answers: [LINK_MAC, PARENT_MAC] };
+  const sights = { resolver: both, proxy: both };
+  const known = examine(examOf(sights, { neighbourOfHost: { address: "10.9.8.1", mac: PARENT_MAC } }));
+  assert.equal(known.cause, "announced_on_parent");
+  assert.equal(examine(examOf(sights)).cause, "mac_conflict");
+});
+
+test("A certificate, a wrong answer and a dead service each have their cause and their layer", () => {
+  const cases = [
+    ["tls_expired", "proxy", "https", "certificate", "tls"],
+    ["dns_wrong_answer", "resolver", "dns", "answer_wrong", "dns"],
+    ["refused", "proxy", "https", "service_down", "tcp"],
+  ] as const;
+  for (const [failure, target, check, cause, layer] of cases) {
+    const report = examine(examOf({ [target]: { fails: { [check]: failure } } }));
+    assert.equal(report.cause, cause);
+    assert.deepEqual(
+      report.findings.filter((finding) => finding.state === "bad").map((finding) => finding.layer),
+      [layer],
+    );
+  }
+});
+
+test("What was not reached is not looked at, and never good", () => {
+  const report = examine(examOf({ proxy: { fails: { https: "refused" } } }));
+  for (const layer of ["tls", "http"]) {
+    assert.deepEqual(
+      report.findings.filter((finding) => finding.layer === layer).map((finding) => finding.state),
+      ["unknown"],
+    );
+  }
+});
+
+test("A machine whose own path is broken says nothing of the addresses", () => {
+  const silent = { answers: [], fails: { dns: "no_reply" } } as const;
+  const report = examine(examOf({ resolver: silent, proxy: silent }, { control: { ok: false, detail: "no answer" } }));
+  assert.equal(report.blind, true);
+  assert.equal(report.cause, "site_network");
+});
+
+test("Without targets and links there is nothing to look at", () => {
+  const house = houseOf((config) => {
+    const { link: _l, speaker: _s, ...rest } = config;
+    return { ...rest, targets: {}, heal: { mode: "observe" } };
+  });
+  const report = examine({ ...examOf(), house, checks: [], ways: [] });
+  assert.equal(report.blind, true);
+  assert.equal(report.ok, false);
+});
+
+test("A configuration that cannot be used is the only finding", () => {
+  const report = unusable("h.yaml", ["h.yaml:3:1: treshold: unknown key"]);
+  assert.equal(report.ok, false);
+  assert.equal(report.findings.length, 1);
+});
+
+test("The page shows control characters of the network as escapes and keeps how it is known to what is not good", () => {
+  const report = examine(examOf({}, { warnings: ["a\u001b[31mred"] }));
+  const page = doctorPage(report, false);
+  assert.ok(page.startsWith(report.verdict));
+  assert.ok(page.includes("a\\u001b[31mred"));
+  assert.ok(!page.includes("\u001b"));
+  assert.ok(page.split("\n").length < 24, "a healthy vantage fits a terminal");
+});
+
+test("The host names link causes first, whatever else is wrong", () => {
+  const link = { ...factsOf().link, exists: false, up: null, mac: null };
+  const report = onHost({ link, endpoints: [{ service: "net/dns", ready: 0 }] });
+  assert.equal(report.cause, "link_missing");
+  assert.match(report.verdict, /^lb0 is gone/);
+});
+
+test("The host names what it alone can read: advertisement, endpoints, speaker, strangers", () => {
+  const entry = { service: "net/dns", addresses: [DNS], covered: true, interfaces: null, reason: "ad names none" };
+  assert.equal(onHost({ advertised: [entry] }).cause, "announced_on_parent");
+  assert.equal(onHost({ advertised: [{ ...entry, covered: false, interfaces: [] }] }).cause, "not_advertised");
+  assert.equal(onHost({ endpoints: [{ service: "net/dns", ready: 0 }] }).cause, "no_endpoints");
+  assert.equal(onHost({ speaker: { ...SPEAKER, listening: false } }).cause, "not_announced");
+  assert.equal(onHost({ speaker: { ...SPEAKER, announce_failed: true } }).cause, "not_announced");
+  const stranger = onHost({}, {}, { strangers: [{ address: DNS, macs: [LINK_MAC, OTHER_MAC] }] });
+  assert.equal(stranger.cause, "mac_conflict");
+  assert.match(stranger.verdict, new RegExp(`for ${DNS.replaceAll(".", "\\.")}\\.$`));
+});
+
+test("At bridge-nf-call-iptables 0 an effective rp_filter drops everything, unless the link has an address", () => {
+  const dropped = onHost({ brnf: 0 }, { rpFilterAll: 2 });
+  assert.equal(dropped.cause, "not_forwarded");
+  assert.ok(texts(dropped, "bad").some((text) => text.includes("everything that arrives on it is dropped")));
+  assert.equal(onHost({ brnf: null }, { rpFilterAll: 1 }).cause, "not_forwarded");
+  assert.equal(onHost({ brnf: 0 }, { rpFilterAll: 2, addresses: ["169.254.7.7/32"] }).ok, true);
+  const later = onHost({ brnf: 1 }, { rpFilterAll: 2 });
+  assert.equal(later.ok, true);
+  assert.equal(texts(later, "warning").length, 1);
+});
+
+test("A host that runs into time-outs blames neither ARP nor its neighbours", () => {
+  const lost = { fails: { dns: "unreachable", upstream: "unreachable" } } as const;
+  const report = examine(examOf({ resolver: lost }, { where: "host", links: [sightOf()], boot: BOOT }));
+  assert.match(report.verdict, /^This host does not reach/);
+  assert.notEqual(report.cause, "not_announced");
+});
+
+test("Kubernetes that does not answer is told, and the addresses stay fine", () => {
+  const report = onHost({ kubernetes: { reachable: false, detail: "ECONNREFUSED" } });
+  assert.equal(report.ok, false);
+  assert.equal(report.cause, null);
+  assert.match(report.verdict, /are fine from here, and something else is not: The Kubernetes API/);
+});
