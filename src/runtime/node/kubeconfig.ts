@@ -62,7 +62,8 @@ export function readKubeconfig(path: string): KubeAccess {
 export function parseKubeconfig(text: string, readText: (file: string) => string): KubeAccess {
   let config: Fields;
   try {
-    const value: unknown = parse(text, { maxAliasCount: 0 });
+    // A warning would show lines of the file, which may hold a token, on stderr.
+    const value: unknown = parse(text, { maxAliasCount: 0, logLevel: "error" });
     if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("not a map");
     config = value as Fields;
   } catch (error) {
@@ -79,8 +80,8 @@ export function parseKubeconfig(text: string, readText: (file: string) => string
   const user = pick(config, "users", text1(context["user"]), "user");
 
   const server = text1(cluster["server"]);
-  if (server === null || !/^https?:\/\//.test(server)) throw new KubeconfigError("the kubeconfig names no server");
-  const url = new URL(server);
+  const url = server !== null && /^https?:\/\//.test(server) && URL.canParse(server) ? new URL(server) : null;
+  if (url === null) throw new KubeconfigError("the kubeconfig names no server");
   const cert = inlineOrFile(user, "client-certificate", readText);
   const key = inlineOrFile(user, "client-key", readText);
   const tokenFile = text1(user["tokenFile"]);
