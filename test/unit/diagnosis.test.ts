@@ -292,3 +292,8 @@ test("one vantage that held a former MAC is a vote; the host that has just seen 
     ["vantage", "host_fact"],
   );
 });
+
+test("one address that times out while its neighbour on the link is served is that service's fault", () => {
+  const late: Sight = { fails: { dns: "no_reply", upstream: "no_reply" } };
+  assert.equal(calm().rounds(3, { resolver: late }).assess().cause, "service_down");
+});

@@ -1,7 +1,7 @@
 import type { FailureCode } from "../failure.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
 import { FACT_STANDS } from "./link-rows.ts";
-import { contradicts, failures, wasRefused } from "./scene.ts";
+import { contradicts, failures, isServedBeside, wasRefused } from "./scene.ts";
 import * as say from "./sentences.ts";
 
 export const lanPath: Row = (scene) => {
@@ -74,7 +74,7 @@ export const notForwarded: Row = (scene) => {
     const answering = look.checks.some((check) => check.kind !== "neighbour" && check.samples.at(-1)?.ok === true);
     return right && !answering && bad.length > 0 && bad.every(({ sample }) => timesOut.includes(sample.failure!));
   });
-  const refusedSomewhere = failed.some((look) => wasRefused(look));
+  const refusedSomewhere = failed.some((look) => wasRefused(look)) || isServedBeside(scene);
   return timeouts.length > 0 && !refusedSomewhere
     ? of("not_forwarded", timeouts, [...timeouts.map(say.failed), ...say.forwardingEvidence(scene)])
     : null;

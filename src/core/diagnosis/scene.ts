@@ -168,3 +168,9 @@ export function wasRefused(look: Look): boolean {
       check.samples.some((sample) => sample.failure === "refused" || sample.failure === "reset"),
   );
 }
+
+/** Whether another address of the group is served as ever: then packets are forwarded, and one that times out is its own service's. */
+export function isServedBeside(scene: Scene): boolean {
+  const failed = new Set(scene.looks.filter((look) => look.verdict === "failed").map((look) => look.target.name));
+  return scene.looks.some((look) => !failed.has(look.target.name) && look.good && isAware(scene, look));
+}

@@ -1,28 +1,29 @@
 import type { Cause } from "../cause.ts";
 import { CERTIFICATE_FAILURES, type FailureCode } from "../failure.ts";
 import { failedLooks, of, type Row } from "./finding.ts";
-import { failures, type Look, wasRefused } from "./scene.ts";
+import { failures, isServedBeside, type Look, type Scene, wasRefused } from "./scene.ts";
 import * as say from "./sentences.ts";
 
 /** A row for failures that the service itself answers with. */
 const serviceRow =
   (
     cause: Cause,
-    matches: (failure: FailureCode, look: Look, upstream: boolean, status: number | null) => boolean,
+    matches: (failure: FailureCode, look: Look, upstream: boolean, status: number | null, scene: Scene) => boolean,
   ): Row =>
   (scene) => {
     const looks = failedLooks(scene).filter((look) =>
       failures(look).some(({ sample }) =>
-        matches(sample.failure!, look, sample.evidence.upstream === true, sample.evidence.status ?? null),
+        matches(sample.failure!, look, sample.evidence.upstream === true, sample.evidence.status ?? null, scene),
       ),
     );
     return looks.length > 0 ? of(cause, looks, looks.map(say.failed)) : null;
   };
 
-export const serviceDown = serviceRow("service_down", (failure, look, upstream, status) => {
+export const serviceDown = serviceRow("service_down", (failure, look, upstream, status, scene) => {
   if (upstream) return false;
   if (failure === "http_status") return (status ?? 0) >= 500;
   if (wasRefused(look) && !look.neighbourFailed) return true;
+  if (failure === "no_reply" && !look.neighbourFailed && isServedBeside(scene)) return true;
   // A dead pod refuses TCP and lets UDP run into the time-out (measured): either of them, while the right MAC answers.
   const dead: readonly FailureCode[] = [
     "refused",
