@@ -105,7 +105,9 @@ test("init proposes the macvlan on the bridge, with its MAC, and the bridge's ad
   ];
   const addresses = [{ ifname: "br0", addr_info: [{ family: "inet", local: "10.1.2.3", scope: "global" }] }];
   const routes = [{ dst: "default", gateway: "10.1.2.1", dev: "br0" }];
-  const text = writeConfig(propose(foundFrom(links, addresses, routes, "node-1.example.lan"), "data", "/run/h/hub.sock"));
+  const text = writeConfig(
+    propose(foundFrom(links, addresses, routes, "node-1.example.lan"), "data", "/run/h/hub.sock"),
+  );
   const { config } = parseConfig(text, "x.yaml");
   assert.deepEqual([config.link?.name, config.link?.parent, config.link?.mac], ["lb0", "br0", "02:00:00:00:00:03"]);
   assert.equal(config.host?.armed, false);
