@@ -108,6 +108,7 @@ export function createHubProcess(site: Site, name: string, machine: Machine, dis
     if (event === undefined || event === "delivery") return;
     const dull = event === "diagnosis" && (fields["state"] === "ok" || fields["state"] === "unknown");
     if (!dull) site.heat(event === "gates" ? 1_500 : 8_000);
+    else if (agenda.pace() === 0) site.heat(2_500);
     if (event === "diagnosis") {
       witness.tell({
         kind: "diagnosed",

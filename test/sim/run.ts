@@ -151,7 +151,7 @@ function schedule(site: Site, fault: Fault): () => void {
     end = null;
     undo();
     site.active.delete(fault);
-    site.heat(10_000);
+    site.heat(30_000);
     witness.note(`- ${fault.kind.kind} ends`);
     witness.tell({ kind: "fault", fault, begins: false });
     if (fault.kind.group !== "person") agenda.in(HANDYMAN, () => putRight(site));
