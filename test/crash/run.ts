@@ -5,7 +5,7 @@
  */
 import { hostMatrix, hubMatrix, refused } from "./matrix.ts";
 
-const HUB_POINTS = 48;
+const HUB_POINTS = 32;
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const began = performance.now();
 let shown = 0;
