@@ -73,8 +73,9 @@ export function policyOf(house: House, group: Group): Policy {
 /**
  * Decides what one input means for one group. Pure and total: no clock, no network, no chance.
  *
- * The engine saves the returned state before it runs the effects, so a crash in between repeats an effect and never loses
- * one. That is why a repair carries a key derived from the state, and why the host answers a key it has seen with the first result.
+ * The engine saves the returned state before it runs the effects. A repair carries a key derived from the state, and the host
+ * answers a key it has seen with the first result, so a repeat does no harm. A crash between the save and the request loses the
+ * request: its id is asked about, given up as spent, and the next step follows; nothing runs twice.
  */
 export function decide(state: GroupState, input: Input, now: Instant, policy: Policy): Decision {
   switch (input.kind) {
