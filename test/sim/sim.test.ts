@@ -6,7 +6,7 @@ import { play } from "./job.ts";
 import { MUTANTS } from "./mutants.ts";
 import { FOCUSES } from "./profile.ts";
 import { profileFor, run } from "./run.ts";
-import { sameSeedSameRun } from "./twins.ts";
+import { leapsChangeNothing, sameSeedSameRun } from "./twins.ts";
 
 /** Seeds of `npm test`: one of each focus. The long run is `npm run test:sim`. */
 const seeds = FOCUSES.map((focus) => {
@@ -36,6 +36,11 @@ for (const mutant of Object.keys(MUTANTS))
     }
     assert.fail("it survived");
   });
+
+test("clocks that decide by wall time are seen to decide otherwise when they leap (I26 can fail)", async () => {
+  const options = { seed: seeds[FOCUSES.indexOf("leaps")]!, days: 2, mutant: "wall-clock-budget" };
+  assert.notEqual(await leapsChangeNothing(options, await run(options)), null);
+});
 
 test("every invariant has its place in the table", () => {
   assert.deepEqual(
