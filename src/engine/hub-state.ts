@@ -82,7 +82,16 @@ export function step(house: House, view: SiteView, seats: readonly Seat[], chang
  * computed again from an older one, and would cost an fsync every second.
  */
 export function mustSave(before: GroupState, after: GroupState): boolean {
-  return before !== after && essence(before) !== essence(after);
+  return before !== after && !onlyAged(before, after) && essence(before) !== essence(after);
+}
+
+/** What a tick in which nothing happened leaves behind: the same parts, and a penalty that has decayed. Spares it the long comparison. */
+function onlyAged(before: GroupState, after: GroupState): boolean {
+  const { flap: was, ...old } = before;
+  const { flap: is, ...now } = after;
+  return (
+    was.suppressed === is.suppressed && (Object.keys(now) as (keyof typeof now)[]).every((key) => old[key] === now[key])
+  );
 }
 
 function essence(state: GroupState): string {
