@@ -154,7 +154,7 @@ function menuOf(focus: Focus): {
           named(PART_FAULTS, "hub-host-impaired", "hub-crash"),
           [REPEATED],
         ],
-        perDay: [3, 8],
+        perDay: [2, 6],
       };
     case "parts":
       return {
@@ -198,7 +198,7 @@ export function planOf(profile: Profile, days: number, luck: Chance): readonly F
     } else {
       const { kinds, perDay } = menuOf(profile.focus);
       // Most days nothing happens at all.
-      if (luck.flip(0.65)) continue;
+      if (luck.flip(0.7)) continue;
       // Trouble comes in clusters: most of a day is quiet, and the rest overlaps.
       let at = start + luck.between(0, 8 * hour);
       for (let count = luck.int(perDay[0], perDay[1]); count > 0; count--) {
