@@ -1,29 +1,10 @@
 import type { House } from "../core/config/house.ts";
 import type { AskAnswer } from "../core/group.ts";
-import type { Step } from "../core/repair.ts";
+import type { HealAnswer, HealAsk } from "../core/hub-asks.ts";
 import { isStoreError, type Loop } from "./hub-loop.ts";
 import type { Log } from "./hub-ports.ts";
 import type { Seat } from "./hub-state.ts";
 import type { HubStore } from "./store.ts";
-
-export interface HealAsk {
-  readonly step: Step | null;
-  readonly reason: string | null;
-  readonly by: string;
-  readonly dryRun: boolean;
-  readonly override: boolean;
-  readonly force: boolean;
-  readonly target: string | null;
-  readonly incident: string | null;
-  readonly key: string | null;
-  readonly digest: string;
-}
-
-export type HealAnswer =
-  | { readonly kind: "answer"; readonly answer: AskAnswer; readonly advice: string | null }
-  | { readonly kind: "mismatch" }
-  | { readonly kind: "unknown"; readonly what: "target" | "incident" }
-  | { readonly kind: "unavailable"; readonly detail: string };
 
 const NOTHING: AskAnswer = {
   status: 200,

@@ -1,23 +1,11 @@
 import { recordObservation } from "../core/history.ts";
+import type { ObserveAnswer, Observed } from "../core/hub-asks.ts";
 import type { Observation } from "../core/observation.ts";
-import type { Millis } from "../core/units.ts";
 import { isStoreError, type Loop } from "./hub-loop.ts";
 import type { HubStore } from "./store.ts";
 
 /** Boots of a vantage that are remembered as superseded. */
 const BOOTS_MAX = 16;
-
-export interface Observed {
-  readonly observation: Observation;
-  readonly webhookId: string;
-  readonly digest: string;
-  readonly ageMs: Millis;
-}
-
-export type ObserveAnswer =
-  | { readonly kind: "accepted" | "duplicate"; readonly rounds: number }
-  | { readonly kind: "conflict"; readonly detail: string }
-  | { readonly kind: "unavailable"; readonly detail: string };
 
 /**
  * Takes observations in. (boot_id, seq) grows strictly per vantage, so nothing is taken twice; a start that a later one has

@@ -1,11 +1,9 @@
 import type { House } from "../core/config/house.ts";
 import type { Delivery, SubscriberState } from "../core/delivery.ts";
 import type { HairpinEvent } from "../core/event.ts";
-import type { AskAnswer } from "../core/group.ts";
 import type { HealRecord } from "../core/heal-record.ts";
-import type { Observation } from "../core/observation.ts";
+import type { HealAnswer, HealAsk, ObserveAnswer, Observed } from "../core/hub-asks.ts";
 import type { Plan } from "../core/plan.ts";
-import type { Step } from "../core/repair.ts";
 import type { Hmac } from "../core/standard-webhooks.ts";
 import type { Millis, WallMillis } from "../core/units.ts";
 
@@ -20,42 +18,9 @@ export interface Peer {
   readonly hosts: readonly string[];
 }
 
-export type ObserveAnswer =
-  | { readonly kind: "accepted" | "duplicate"; readonly rounds: number }
-  | { readonly kind: "conflict"; readonly detail: string }
-  | { readonly kind: "unavailable"; readonly detail: string };
-
-export interface Observed {
-  readonly observation: Observation;
-  readonly webhookId: string;
-  readonly digest: string;
-  /** Signature time minus observed_at, both by the vantage's clock. */
-  readonly ageMs: Millis;
-}
-
 export type PlanAnswer =
   | { readonly kind: "changed"; readonly etag: string; readonly plan: Plan }
   | { readonly kind: "same"; readonly rounds: number };
-
-export interface HealAsk {
-  readonly step: Step | null;
-  readonly reason: string | null;
-  readonly by: string;
-  readonly dryRun: boolean;
-  readonly override: boolean;
-  readonly force: boolean;
-  readonly target: string | null;
-  readonly incident: string | null;
-  /** Idempotency-Key with its owner, and the digest of the body it came with. */
-  readonly key: string | null;
-  readonly digest: string;
-}
-
-export type HealAnswer =
-  | { readonly kind: "answer"; readonly answer: AskAnswer; readonly advice: string | null }
-  | { readonly kind: "mismatch" }
-  | { readonly kind: "unknown"; readonly what: "target" | "incident" }
-  | { readonly kind: "unavailable"; readonly detail: string };
 
 export interface DeliveryList {
   readonly deliveries: readonly Delivery[];
