@@ -198,6 +198,31 @@ export interface EventDraft {
   readonly heldBy: string | null;
 }
 
+/** A draft of what belongs to no incident: nothing fails, nothing is to be healed. */
+export function quietDraft(
+  kind: EventKind,
+  target: string,
+  title: string,
+  message: string,
+  extra: Partial<EventDraft> = {},
+): EventDraft {
+  return {
+    kind,
+    target,
+    cause: null,
+    title,
+    message,
+    since: null,
+    vantagesFailing: [],
+    incident: null,
+    healId: null,
+    canHeal: false,
+    advice: null,
+    heldBy: null,
+    ...extra,
+  };
+}
+
 /** What the engine does after the state is saved. Each may be repeated after a crash without harm. */
 export type Effect =
   | { readonly kind: "repair"; readonly group: string; readonly request: RepairRequest }

@@ -1,7 +1,6 @@
 import type { House } from "./config/house.ts";
-import type { EventKind } from "./event.ts";
 import type { HostFacts } from "./facts.ts";
-import type { EventDraft } from "./group.ts";
+import { type EventDraft, quietDraft } from "./group.ts";
 import type { SiteView } from "./history.ts";
 import { type Instant, MINUTE, type Millis, sayDuration } from "./units.ts";
 
@@ -25,30 +24,6 @@ export interface Watched {
   readonly drafts: readonly EventDraft[];
 }
 
-function quiet(
-  kind: EventKind,
-  target: string,
-  title: string,
-  message: string,
-  extra: Partial<EventDraft> = {},
-): EventDraft {
-  return {
-    kind,
-    target,
-    cause: null,
-    title,
-    message,
-    since: null,
-    vantagesFailing: [],
-    incident: null,
-    healId: null,
-    canHeal: false,
-    advice: null,
-    heldBy: null,
-    ...extra,
-  };
-}
-
 /** Tells silence and return of vantages, and certificates that will end. Silence is a finding of its own, never a vote. */
 export function watchVantages(state: WatchState, view: SiteView, house: House, now: Instant): Watched {
   const watched = house.vantages.filter((vantage) => !vantage.optional);
@@ -63,12 +38,12 @@ export function watchVantages(state: WatchState, view: SiteView, house: House, n
       const message = `Nothing has been heard from ${name} for ${sayDuration(quietFor(name))}. It casts no vote.`;
       const advice = "look at the vantage: systemctl status hairpin-vantage, or the app's log in Home Assistant";
       drafts.push(
-        quiet("vantage_silent", "all", `Vantage ${name} is silent`, message, { cause: "vantage_silent", advice }),
+        quietDraft("vantage_silent", "all", `Vantage ${name} is silent`, message, { cause: "vantage_silent", advice }),
       );
     } else if (silent.includes(name) && view.vantages[name]?.at != null && quietFor(name) < view.freshFor) {
       // Heard by this hub: that the hub has just started is no word of a vantage.
       silent = silent.filter((other) => other !== name);
-      drafts.push(quiet("vantage_back", "all", `Vantage ${name} is back`, `${name} is heard again.`));
+      drafts.push(quietDraft("vantage_back", "all", `Vantage ${name} is back`, `${name} is heard again.`));
     }
   }
   const certificates = expiring(state.certificates, view, house);
@@ -96,7 +71,7 @@ function expiring(
       known = [...known, key].slice(-256);
       const title = `The certificate of ${check.host} ends in ${Math.floor(seen.days_left)} days`;
       drafts.push(
-        quiet(
+        quietDraft(
           "certificate_expiring",
           target.name,
           title,
@@ -121,7 +96,7 @@ export function guardEvents(state: WatchState, host: string, facts: HostFacts): 
         entry.cause
       ];
       const message = `${entry.link} ${words}; the guard made it right${entry.ms === null ? "" : ` in ${sayDuration(entry.ms)}`}.`;
-      return quiet("guard_repaired", "all", `${entry.link} was repaired`, message, {
+      return quietDraft("guard_repaired", "all", `${entry.link} was repaired`, message, {
         cause: entry.cause,
         healId: entry.id,
       });
@@ -134,7 +109,7 @@ export function guardEvents(state: WatchState, host: string, facts: HostFacts): 
     const advice =
       "ip -ts monitor link; journalctl -g 'metallb|networkd|NetworkManager' --since -15min   # who deletes or changes it";
     stopped.push(
-      quiet("guard_stopped", "all", "The guard has stopped", detail, {
+      quietDraft("guard_stopped", "all", "The guard has stopped", detail, {
         cause: facts.guard_log.at(-1)?.cause ?? null,
         advice,
       }),

@@ -1,7 +1,7 @@
 import type { Delivery } from "../core/delivery.ts";
 import type { HairpinEvent } from "../core/event.ts";
 import type { HostFacts } from "../core/facts.ts";
-import type { EventDraft, Input } from "../core/group.ts";
+import { type Input, quietDraft } from "../core/group.ts";
 import type { HealRecord } from "../core/heal-record.ts";
 import { recordFacts } from "../core/history.ts";
 import type { RepairReport } from "../core/repair.ts";
@@ -28,20 +28,7 @@ const RECEIPTS_FOR: Millis = 600 * SECOND;
 const RESUME_FOR: Millis = 5 * MINUTE;
 const LISTED_MAX = 200;
 
-const TEST_DRAFT: EventDraft = {
-  kind: "test",
-  target: "all",
-  cause: null,
-  title: "hairpin: a test",
-  message: "If you can read this, reports arrive here.",
-  since: null,
-  vantagesFailing: [],
-  incident: null,
-  healId: null,
-  canHeal: false,
-  advice: null,
-  heldBy: null,
-};
+const TEST_DRAFT = quietDraft("test", "all", "hairpin: a test", "If you can read this, reports arrive here.");
 
 export type Hub = ReturnType<typeof createHub>;
 

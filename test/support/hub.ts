@@ -11,6 +11,7 @@ import { hubApp } from "../../src/hooks/app.ts";
 import type { Peer } from "../../src/hooks/deps.ts";
 import { hmac } from "../../src/runtime/node/hmac.ts";
 import { openSqlite } from "../../src/runtime/node/store-sqlite.ts";
+import { factsOf as calmFacts } from "./house.ts";
 
 export const secret = (seed: string): string => `whsec_${createHash("sha256").update(seed).digest("base64")}`;
 export const TOKEN = "a-token-of-the-operator";
@@ -30,43 +31,23 @@ export function houseOf(extra: Partial<ConfigInput> = {}): House {
   return resolveHouse(configSchema.parse(input), () => null).house;
 }
 
+/** The facts of this house's host, which has said little yet. */
 export function factsOf(extra: Partial<HostFacts> = {}): HostFacts {
-  return {
+  const calm = calmFacts();
+  return calmFacts({
     node: "n5",
     boot_id: "b1",
-    revision: 1,
-    armed: true,
-    guard: true,
-    paused_until: null,
-    link: {
-      exists: true,
-      up: true,
-      kind: "macvlan",
-      mode: "bridge",
-      mac: "f2:5a:5f:84:40:e8",
-      parent: "bridge0",
-      ifindex: 7,
-      rp_filter: 0,
-      arp_ignore: 1,
-    },
+    link: { ...calm.link, mac: "f2:5a:5f:84:40:e8", parent: "bridge0" },
     parent: { exists: true, up: true, mac: "02:00:00:00:00:01" },
     ports: [],
     brnf: 0,
-    rp_filter_drops: 0,
-    neighbours: [],
-    speaker: { listening: true, pods: [], announcing: [], announce_failed: false },
+    speaker: { ...calm.speaker, announcing: [] },
     endpoints: null,
     advertised: null,
     kubernetes: { reachable: null, detail: null },
     former_macs: [],
-    guard_log: [],
-    guard_stopped: false,
-    in_flight: null,
-    budget_left_hour: 3,
-    breaker: "closed",
-    journal: "ok",
     ...extra,
-  };
+  });
 }
 
 /** A clock that stands still until it is moved; what was to run later runs as it is passed. */
