@@ -73,6 +73,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       submit: guardian.repairs.submit,
       find: guardian.repairs.find,
       facts: guardian.facts,
+      heard: guardian.heard,
       resetBreaker: guardian.resetBreaker,
       pause: (forMillis, reason) => writePause(runDirectory(), forMillis, reason),
       resume: () => removePause(runDirectory()),

@@ -36,6 +36,7 @@ export function initialState(group: string): GroupState {
     provedAfter: 0,
     coolDownUntil: 0,
     epoch: 0,
+    hub: null,
     lastGates: [],
     last: null,
   };
@@ -81,7 +82,13 @@ export function decide(state: GroupState, input: Input, now: Instant, policy: Po
   switch (input.kind) {
     case "started":
       return {
-        state: { ...state, epoch: state.epoch + 1, graceUntil: now.mono + policy.grace, confirmFrom: now.mono },
+        state: {
+          ...state,
+          epoch: state.epoch + 1,
+          hub: input.hub,
+          graceUntil: now.mono + policy.grace,
+          confirmFrom: now.mono,
+        },
         effects: [{ kind: "hurry", rounds: GRACE_ROUNDS }],
       };
     case "assessed":

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hubInstance } from "./repair.ts";
 
 /** What the host sees: the body of `GET /v1/facts`. Unknown is null, never false. */
 export const linkFacts = z.object({
@@ -113,6 +114,8 @@ export const factsQuery = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_.-]{1,15}$/, "the name of a link")
     .optional(),
+  /** Who asks: a hub that is heard keeps the lease that it has. */
+  hub: hubInstance.optional(),
 });
 
 export type LinkFacts = z.infer<typeof linkFacts>;

@@ -124,13 +124,15 @@ export interface GroupState {
   readonly provedAfter: Millis;
   readonly coolDownUntil: Millis;
   readonly epoch: number;
+  /** The name of the hub's store, for ids that no other hub uses; null before its first start. */
+  readonly hub: string | null;
   readonly lastGates: readonly GateAnswer[];
   readonly last: { readonly id: string; readonly step: Step; readonly outcome: string; readonly at: string } | null;
 }
 
 /** Everything that can happen to a group. */
 export type Input =
-  | { readonly kind: "started" }
+  | { readonly kind: "started"; readonly hub: string }
   /** Observations, facts and the passing of time all arrive as a fresh assessment. */
   | { readonly kind: "assessed"; readonly assessment: Assessment; readonly host: HostGate }
   | { readonly kind: "asked"; readonly ask: ManualAsk; readonly assessment: Assessment; readonly host: HostGate }

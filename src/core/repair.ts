@@ -7,6 +7,10 @@ export const STEPS = ["ensure-link", "announce", "restart-speaker", "recreate-li
 export type Step = (typeof STEPS)[number];
 export const step = z.enum(STEPS);
 
+/** Who asks: the identity of a hub's store, a dot, and the process that runs on it. */
+export const hubInstance = z.string().regex(/^[a-z0-9]{1,24}\.[a-z0-9]{1,24}$/, "a hub's id, a dot, and its process's");
+export type HubInstance = z.infer<typeof hubInstance>;
+
 /** The body of `POST /v1/repairs`: an id, a step, an epoch, a time to live. Everything else comes from the host's own file. */
 export const repairRequest = z.strictObject({
   id: z.string().regex(NAME),
@@ -19,6 +23,8 @@ export const repairRequest = z.strictObject({
   manual: z.boolean().default(false),
   /** A person with the scope asked to pass maintenance and an open breaker. */
   override: z.boolean().default(false),
+  /** The host obeys one hub at a time; without a name the sender is taken for the one that it obeys. */
+  hub: hubInstance.optional(),
   /** The group's link, where the host has several. */
   link: z
     .string()
@@ -49,6 +55,7 @@ export const REFUSALS = [
   "in_flight",
   "expired",
   "old_epoch",
+  "other_hub",
   "parent_missing",
   "parent_down",
   "foreign_link",

@@ -1,6 +1,6 @@
 import type { House } from "../core/config/house.ts";
 import type { HostFacts } from "../core/facts.ts";
-import type { RepairReport, RepairRequest } from "../core/repair.ts";
+import type { HubInstance, RepairReport, RepairRequest } from "../core/repair.ts";
 import { type Millis, SECOND } from "../core/units.ts";
 import type { Clock, HostLink, HostOrder, Log } from "./hub-ports.ts";
 
@@ -22,6 +22,7 @@ export interface HostInputs {
 export function createHosts(
   house: House,
   links: Readonly<Record<string, HostLink>>,
+  hub: HubInstance,
   clock: Clock,
   log: Log,
   inputs: HostInputs,
@@ -48,7 +49,7 @@ export function createHosts(
     let heardAt = clock.mono();
     let reachable: boolean | null = null;
     while (!controller.signal.aborted) {
-      const reply = await link.facts(revision, revision < 0 ? 0 : WAIT, controller.signal);
+      const reply = await link.facts(revision, revision < 0 ? 0 : WAIT, controller.signal, hub);
       if (controller.signal.aborted) return;
       if (reply.kind === "answer") {
         if (reachable !== true) log("info", { host: name }, "the host answers");
@@ -134,7 +135,9 @@ export function createHosts(
     },
     async repair(group: string, request: RepairRequest): Promise<void> {
       asking.add(request.id);
-      await question(group, request.id, (link) => link.repair(request)).finally(() => asking.delete(request.id));
+      await question(group, request.id, (link) => link.repair({ ...request, hub })).finally(() =>
+        asking.delete(request.id),
+      );
     },
     /** One question at a time per id: a tick a second must not pile them up. */
     async askReport(group: string, id: string): Promise<void> {

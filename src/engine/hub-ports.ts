@@ -2,7 +2,7 @@ import type { House } from "../core/config/house.ts";
 import type { Attempt } from "../core/delivery.ts";
 import type { EventKind, HairpinEvent } from "../core/event.ts";
 import type { HostFacts } from "../core/facts.ts";
-import type { RepairReport, RepairRequest } from "../core/repair.ts";
+import type { HubInstance, RepairReport, RepairRequest } from "../core/repair.ts";
 import type { Millis, WallMillis } from "../core/units.ts";
 import type { HubStore } from "./store.ts";
 
@@ -28,7 +28,8 @@ export type HostOrder =
 
 /** The way to one host hook, over its unix socket or a signed address. */
 export interface HostLink {
-  facts(after: number, waitMs: Millis, signal: AbortSignal): Promise<HostReply<HostFacts>>;
+  /** `hub` says who asks: the host obeys one hub at a time, and this one is still here. */
+  facts(after: number, waitMs: Millis, signal: AbortSignal, hub?: HubInstance): Promise<HostReply<HostFacts>>;
   repair(request: RepairRequest): Promise<HostReply<RepairReport>>;
   report(id: string): Promise<HostReply<RepairReport>>;
   /** Every order may be repeated. Absent where a host takes none. */

@@ -11,6 +11,7 @@ import { guardEvents, watchVantages } from "../core/vantage-watch.ts";
 import { createAsks } from "./hub-asks.ts";
 import { createDeliveries } from "./hub-deliveries.ts";
 import { createHosts } from "./hub-hosts.ts";
+import { hubIdentity } from "./hub-identity.ts";
 import { createIntake } from "./hub-intake.ts";
 import { createLedger, type Ledger } from "./hub-ledger.ts";
 import { createLoop, type Loop } from "./hub-loop.ts";
@@ -38,11 +39,12 @@ const oneGroup = (group: string, input: Input): Change => ({ inputs: (name) => (
 /** The hub: the loop with everything that feeds it and everything that it sets going. */
 export function createHub(ports: HubPorts) {
   const parts = assemble(ports);
-  const { loop, hosts, deliveries, rounds, clockwork } = parts;
+  const { loop, hosts, deliveries, rounds, clockwork, identity } = parts;
   return {
     /** Takes what the store remembers up again: a new epoch, a new grace; a repair under way is asked about by its id. */
     start(): void {
-      loop.quietly(() => loop.advance(everyGroup({ kind: "started" })));
+      loop.quietly(() => loop.durable(identity.save));
+      loop.quietly(() => loop.advance(everyGroup({ kind: "started", hub: identity.name })));
       for (const problem of emptiness(ports)) ports.log("warn", {}, `${problem}: the hub runs, and heals nothing`);
       hosts.start();
       deliveries.start(ports.heartbeats);
@@ -69,6 +71,7 @@ type Parts = ReturnType<typeof assemble>;
 function assemble(ports: HubPorts) {
   const { house, store, clock, log } = ports;
   const ledger = createLedger(store, clock);
+  const identity = hubIdentity(store, ports.randomId);
   const counters = createCounters();
   const rounds = createRounds(house, clock);
   const listeners = new Set<(event: HairpinEvent) => void>();
@@ -89,7 +92,7 @@ function assemble(ports: HubPorts) {
     isOpen,
     counted: counters.delivery,
   });
-  const hosts = createHosts(house, ports.hosts, clock, log, {
+  const hosts = createHosts(house, ports.hosts, identity.instance, clock, log, {
     facts: (host, facts) => takeFacts(loop, host, facts),
     reported(group, report) {
       if (loop.report(report.id)?.state !== report.state) narrateReport(report, log);
@@ -123,6 +126,7 @@ function assemble(ports: HubPorts) {
 
   const intake = createIntake(store, loop, rounds.take);
   return {
+    identity,
     ledger,
     counters,
     rounds,

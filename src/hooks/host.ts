@@ -3,6 +3,7 @@ import { bodyLimit } from "hono/body-limit";
 import { factsQuery, type HostFacts } from "../core/facts.ts";
 import { NAME } from "../core/observation.ts";
 import {
+  type HubInstance,
   noOrder,
   pauseOrder,
   type Refusal,
@@ -29,6 +30,8 @@ export interface HostPort {
     wait: Millis,
     signal: AbortSignal | null,
   ) => Promise<HostFacts | null>;
+  /** A hub asked for facts: it keeps the lease that it has. */
+  readonly heard: (hub: HubInstance) => void;
   readonly resetBreaker: () => boolean;
   /** Holds the guard and every repair; says until when. Throws when it cannot be written down. */
   readonly pause: (forMillis: Millis, reason: string | null) => string;
@@ -81,7 +84,8 @@ export function hostApp({ host, verify, log }: HostHookDeps): Hono<Vars> {
   app.get("/v1/facts", async (c) => {
     const query = factsQuery.safeParse(c.req.query());
     if (!query.success) return invalid(c, query.error);
-    const { after, wait_ms, link } = query.data;
+    const { after, wait_ms, link, hub } = query.data;
+    if (hub !== undefined) host.heard(hub);
     const facts = await host.facts(link ?? null, after ?? null, Math.min(wait_ms ?? 0, WAIT_MAX), c.req.raw.signal);
     return facts === null ? problem(c, 404, { detail: "that link is not declared on this host" }) : c.json(facts);
   });

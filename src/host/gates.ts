@@ -2,6 +2,7 @@ import type { Refusal, RepairRequest } from "../core/repair.ts";
 import { DAY, HOUR, type Millis } from "../core/units.ts";
 import { type ClusterSight, hasNoEndpoints } from "./cluster.ts";
 import type { Journal } from "./journal.ts";
+import type { Lease } from "./lease.ts";
 import { type Ledger, MANUAL_HOUR } from "./ledger.ts";
 import type { Judgement, Sight } from "./link.ts";
 import type { Pause } from "./pause.ts";
@@ -18,6 +19,7 @@ export interface GateView {
   readonly setup: HostSetup;
   readonly journal: Journal;
   readonly ledger: Ledger;
+  readonly lease: Lease;
   readonly pause: Pause | null;
   readonly guarded: GuardedLink;
   readonly sight: Sight | null;
@@ -52,9 +54,11 @@ function journalGate({ journal }: GateView): Refused | null {
   return null;
 }
 
-function orderGate(request: RepairRequest, { setup, ledger, pause, age }: GateView): Refused | null {
-  if (request.epoch < ledger.epoch())
-    return refuse("old_epoch", `epoch ${request.epoch} is older than ${ledger.epoch()}`);
+function orderGate(request: RepairRequest, { setup, ledger, lease, pause, age }: GateView): Refused | null {
+  const held = lease.closed(request);
+  if (held !== null) return held;
+  const greatest = ledger.epoch(request.hub ?? null);
+  if (request.epoch < greatest) return refuse("old_epoch", `epoch ${request.epoch} is older than ${greatest}`);
   if (age >= request.ttl_ms) return refuse("expired", `its time to live of ${request.ttl_ms} ms is over`);
   if (!setup.armed) return refuse("host_not_armed", "host.armed is false in this host's own file");
   if (pause !== null && !(request.manual && request.override))

@@ -1,10 +1,12 @@
 import type { GuardFact, HostFacts } from "../core/facts.ts";
+import type { HubInstance } from "../core/repair.ts";
 import type { Millis } from "../core/units.ts";
 import { type Cluster, createCluster } from "./cluster.ts";
 import { buildFacts, digest, isListening, WAIT_MAX } from "./facts.ts";
 import { appendFact, createGuard, type Guard } from "./guard.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { createKeeper, type Keeper } from "./keeper.ts";
+import { createLease } from "./lease.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { followPause } from "./pause.ts";
 import type { HostPorts, HostSetup, LinkEvent, LinkRow, Neighbour } from "./port.ts";
@@ -43,6 +45,8 @@ export interface Host {
     wait: Millis,
     signal: AbortSignal | null,
   ) => Promise<HostFacts | null>;
+  /** A hub asked something: it keeps the lease that it has. */
+  readonly heard: (hub: HubInstance) => void;
   /** Closes an open breaker; the caller has been authenticated (I12). False: the journal did not take it. */
   readonly resetBreaker: () => boolean;
 }
@@ -50,6 +54,7 @@ export interface Host {
 export function createHost(setup: HostSetup, ports: HostPorts): Host {
   const journal: Journal = openJournal(ports.disk);
   const ledger: Ledger = openLedger(journal, ports.clock.mono, ports.clock.wall);
+  const lease = createLease(ledger, ports.clock.mono);
   const pause = followPause(ports.pause, ports.clock);
   const keepers = setup.links.map((guarded) => createKeeper(guarded, ports, ledger, () => void look()));
   const cluster: Cluster | null =
@@ -153,7 +158,7 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
     }
   };
 
-  const repairs = createRepairs({ ports, setup, journal, ledger, keepers, cluster, pause, changed });
+  const repairs = createRepairs({ ports, setup, journal, ledger, lease, keepers, cluster, pause, changed });
 
   const tick = () => {
     if (stopped) return;
@@ -244,6 +249,7 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
       if (after === revision && waiters.length < WAITERS_MAX) await news(Math.min(wait, WAIT_MAX), signal);
       return { ...factsOf(keeper), revision };
     },
+    heard: lease.heard,
     resetBreaker: () => {
       const done = !ledger.breaker().open || ledger.write({ kind: "breaker", open: false, why: null });
       changed();

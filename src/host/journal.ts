@@ -1,4 +1,4 @@
-import type { RepairReport, Step } from "../core/repair.ts";
+import type { HubInstance, RepairReport, Step } from "../core/repair.ts";
 import type { Millis } from "../core/units.ts";
 import { crc32 } from "./checksum.ts";
 import type { JournalDisk } from "./port.ts";
@@ -25,6 +25,8 @@ export type JournalRecord =
       readonly by: Asker;
       readonly link: string;
       readonly epoch: number;
+      /** Null or absent: it did not name itself. */
+      readonly hub?: HubInstance | null;
     }
   | { readonly kind: "end"; readonly at: string; readonly ledger: Millis; readonly report: RepairReport }
   /** The link was seen with a MAC that is not the declared one. */
@@ -44,6 +46,9 @@ export type JournalRecord =
       readonly at: string;
       readonly ledger: Millis;
       readonly epoch: number;
+      /** The greatest epoch obeyed of each hub. */
+      readonly epochs?: Readonly<Record<string, number>>;
+      readonly holder?: HubInstance | null;
       readonly failures: number;
     };
 

@@ -1,12 +1,15 @@
-import type { RepairReport } from "../core/repair.ts";
+import type { HubInstance, RepairReport } from "../core/repair.ts";
 import { DAY, MINUTE, type Millis } from "../core/units.ts";
 import { JOURNAL_MAX, type Journal, type JournalRecord } from "./journal.ts";
+import { nameOf } from "./lease.ts";
 
 /** Automatic and manual remedies that failed in a row until the breaker opens. */
 const BREAKER_AFTER = 3;
 const TOO_MANY = `${BREAKER_AFTER} remedies in a row did not finish well on this host`;
 /** Remedies that a person may start in an hour (safety.md, "Gates"). */
 export const MANUAL_HOUR = 4;
+/** Hubs whose epochs are kept. */
+const HUBS_MAX = 16;
 /** MACs kept for each link. */
 const FORMER_MAX = 8;
 /** The guard's own repairs count for ten minutes (guard.ts); a little more is kept. */
@@ -25,7 +28,10 @@ export interface Ledger {
   readonly openIntents: () => readonly Intent[];
   readonly report: (id: string) => RepairReport | null;
   readonly isKnown: (id: string) => boolean;
-  readonly epoch: () => number;
+  /** The greatest epoch obeyed: of this hub, or of all when the sender does not name itself. */
+  readonly epoch: (hub: HubInstance | null) => number;
+  /** Whom this host obeyed last. */
+  readonly holder: () => HubInstance | null;
   readonly breaker: () => { readonly open: boolean; readonly why: string | null };
   readonly spent: (by: "hub" | "person", within: Millis) => number;
   readonly guardRuns: (link: string, within: Millis) => number;
@@ -40,6 +46,8 @@ export function openLedger(journal: Journal, mono: () => Millis, wall: () => num
   let base = 0;
   const startedMono = mono();
   let epoch = 0;
+  const epochs = new Map<string, number>();
+  let holder: HubInstance | null = null;
   let failures = 0;
   let breaker: { open: boolean; why: string | null } = { open: false, why: null };
   const intents = new Map<string, Intent>();
@@ -51,6 +59,15 @@ export function openLedger(journal: Journal, mono: () => Millis, wall: () => num
   const remember = (link: string, mac: string) => {
     const macs = (former.get(link) ?? []).filter((known) => known !== mac);
     former.set(link, [mac, ...macs].slice(0, FORMER_MAX));
+  };
+
+  const obeyed = (hub: HubInstance, its: number) => {
+    const name = nameOf(hub);
+    const greatest = Math.max(epochs.get(name) ?? 0, its);
+    epochs.delete(name);
+    epochs.set(name, greatest);
+    while (epochs.size > HUBS_MAX) epochs.delete(epochs.keys().next().value!);
+    holder = hub;
   };
 
   const count = (record: JournalRecord): void => {
@@ -67,6 +84,7 @@ export function openLedger(journal: Journal, mono: () => Millis, wall: () => num
         intents.set(record.id, record);
         starts.push({ intent: record });
         epoch = Math.max(epoch, record.epoch);
+        if (record.hub) obeyed(record.hub, record.epoch);
         return;
       case "end": {
         const intent = intents.get(record.report.id);
@@ -87,6 +105,8 @@ export function openLedger(journal: Journal, mono: () => Millis, wall: () => num
         return;
       case "kept":
         epoch = Math.max(epoch, record.epoch);
+        for (const [hub, greatest] of Object.entries(record.epochs ?? {})) epochs.set(hub, greatest);
+        holder = record.holder ?? holder;
         failures = record.failures;
         return;
       case "tick":
@@ -117,7 +137,8 @@ export function openLedger(journal: Journal, mono: () => Millis, wall: () => num
     openIntents: () => [...intents.values()],
     report: (id) => reports.get(id) ?? null,
     isKnown: (id) => reports.has(id) || intents.has(id),
-    epoch: () => epoch,
+    epoch: (hub) => (hub === null ? epoch : (epochs.get(nameOf(hub)) ?? 0)),
+    holder: () => holder,
     breaker: () => breaker,
     spent: (by, millis) => within(millis).filter(({ intent }) => intent.by === by).length,
     guardRuns: (link, millis) =>
@@ -143,7 +164,7 @@ export function openLedger(journal: Journal, mono: () => Millis, wall: () => num
       }
       kept.push(
         { kind: "breaker", at, ledger: 0, open: breaker.open, why: breaker.why },
-        { kind: "kept", at, ledger, epoch, failures },
+        { kind: "kept", at, ledger, epoch, epochs: Object.fromEntries(epochs), holder, failures },
       );
       journal.rewrite(kept);
     },

@@ -6,6 +6,7 @@ import { closedGate, type Refused } from "./gates.ts";
 import { rounded } from "./guard.ts";
 import type { Journal } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
+import type { Lease } from "./lease.ts";
 import type { Ledger } from "./ledger.ts";
 import { adviceToCreate, applySettings, createLink, deleteLink, ensureLink } from "./link.ts";
 import type { Pause } from "./pause.ts";
@@ -31,6 +32,7 @@ export interface RepairsPorts {
   readonly setup: HostSetup;
   readonly journal: Journal;
   readonly ledger: Ledger;
+  readonly lease: Lease;
   readonly keepers: readonly Keeper[];
   readonly cluster: Cluster | null;
   readonly pause: () => Pause | null;
@@ -83,6 +85,7 @@ export function createRepairs(wiring: RepairsPorts): Repairs {
       setup,
       journal: wiring.journal,
       ledger,
+      lease: wiring.lease,
       pause: wiring.pause(),
       guarded: keeper.guarded,
       sight: keeper.sight(),
@@ -92,8 +95,9 @@ export function createRepairs(wiring: RepairsPorts): Repairs {
     });
     if (closed !== null) return refused(request, closed);
     const by = request.manual ? ("person" as const) : ("hub" as const);
-    const { id, step, epoch } = request;
-    if (!ledger.write({ kind: "intent", id, step, by, link: keeper.declared.name, epoch })) {
+    const { id, step, epoch, hub } = request;
+    const sender = hub === undefined ? {} : { hub };
+    if (!ledger.write({ kind: "intent", id, step, by, link: keeper.declared.name, epoch, ...sender })) {
       return refused(request, {
         refusal: "journal",
         detail: `the intent could not be journalled: ${wiring.journal.detail() ?? "?"}`,
@@ -122,6 +126,7 @@ export function createRepairs(wiring: RepairsPorts): Repairs {
   };
 
   const submit = (request: RepairRequest): Promise<Submitted> => {
+    if (request.hub !== undefined) wiring.lease.heard(request.hub);
     if (flight?.id === request.id)
       return flight.admission.then((first) =>
         first.kind === "refused" ? first : { kind: "known", report: known(request.id) ?? first.report },

@@ -290,7 +290,6 @@ export const ROWS: readonly Row[] = [
     fault: "two hubs armed",
     must: "one lease, at most one heal",
     proofs: [fault(41, "two-hubs"), ["runtime/hub-node.test.ts", "a transaction of the store is all or nothing"]],
-    open: "a lease: two hubs on one store are kept apart by its lock, on two stores only by id, epoch and budget at the host",
   },
   {
     row: 42,

@@ -73,6 +73,7 @@ test("orders of the hub arrive at the host's hook over its socket", async () => 
       submit: () => Promise.reject(new Error("not asked")),
       find: () => null,
       facts: async () => null,
+      heard: () => {},
       resetBreaker: () => {
         closed++;
         return true;

@@ -188,13 +188,13 @@ export const ATTACKS: readonly FaultKind[] = [
     },
   },
   {
-    // A restored snapshot of the hub's machine runs beside it.
+    // A restored snapshot of the hub's machine runs beside it, or a second hub that somebody set up anew.
     kind: "second-hub",
     group: "attack",
     length: [10 * M, 90 * M],
-    begin(site) {
+    begin(site, luck) {
       const name = `hub${site.hubs.length + 1}-${Math.round(site.agenda.now())}`;
-      const second = site.addHub(name);
+      const second = site.addHub(name, luck.flip(0.6));
       second.start();
       return () => {
         second.heldDown = true;

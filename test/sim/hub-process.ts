@@ -135,11 +135,13 @@ function hostLink(site: Site, hub: string, life: Life): HostLink {
   const channel = `${hub}-host`;
   const lost = { kind: "unreachable", detail: "lost" } as const;
   return {
-    async facts(after, wait, signal) {
+    async facts(after, wait, signal, hub) {
       if (!life.touch()) return new Promise(() => {});
       const reply = await net.call(channel, life, null, () => {
         const there = host.current();
-        return there === null ? null : { life: there.life, answer: there.host.facts(null, after, wait, signal) };
+        if (there === null) return null;
+        if (hub !== undefined) there.host.heard(hub);
+        return { life: there.life, answer: there.host.facts(null, after, wait, signal) };
       });
       if (!reply.ok) return { kind: "unreachable", detail: reply.detail };
       return reply.value === null ? { kind: "unknown_id" } : { kind: "answer", value: structured(reply.value) };

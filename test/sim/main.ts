@@ -7,7 +7,7 @@ import { createTally, printInvariants, printStory } from "./report.ts";
 import { type RunOptions, run } from "./run.ts";
 import { shrink } from "./shrink.ts";
 
-const USAGE = `npm run test:sim -- [--seeds N] [--from N] [--days D]   many seeds (default: 260 of 2 days)
+const USAGE = `npm run test:sim -- [--seeds N] [--from N] [--days D]   many seeds (default: 260 of 2 days, then --mutants)
 npm run test:sim -- --seed N [--days D] [--without I,J] [--story]        one seed, with the end of its story when it fails
 npm run test:sim -- --mutants                                            each planted bug, and the invariant that catches it
 npm run test:sim -- --mutant NAME [--seed N]                             one of ${Object.keys(MUTANTS).join(", ")}
@@ -120,7 +120,12 @@ async function main(): Promise<number> {
     if (killer !== null) return 1 - (await tellFailure({ seed: killer.seed, days, mutant: values.mutant }, killer));
     console.log(`${values.mutant} SURVIVED ${HUNT_MAX} seeds`);
     return 1;
-  } else return await manySeeds(from, number(values.seeds, 260), days);
+  } else {
+    const failed = await manySeeds(from, number(values.seeds, 260), days);
+    // A suite is trusted only when it kills its mutants: the plain run shows both.
+    const plain = values.seeds === undefined && values.from === undefined && values.days === undefined;
+    return failed === 0 && plain ? await allMutants(from, days) : failed;
+  }
   return 0;
 }
 

@@ -56,7 +56,8 @@ export interface Site {
   wallNow(): number;
   isNodeDown(): boolean;
   powerCut(luck: Chance): void;
-  addHub(name: string): HubProcess;
+  /** Another hub beside the first: a copy of its data as they are, or one that begins anew. */
+  addHub(name: string, isCopy: boolean): HubProcess;
   removeHub(hub: HubProcess): void;
   /** Wall clocks do not leap in this run. */
   readonly still: boolean;
@@ -123,8 +124,9 @@ export function createSite(seed: number, profile: Profile, mutant: Mutant, keeps
         site.heat(30_000);
       });
     },
-    addHub(name: string) {
-      const hub = createHubProcess(site, name, machineOf(name), site.hubs[0]!.disk.copy());
+    addHub(name: string, isCopy: boolean) {
+      const disk = isCopy ? site.hubs[0]!.disk.copy() : createSqlDisk(witness);
+      const hub = createHubProcess(site, name, machineOf(name), disk);
       site.hubs.push(hub);
       return hub;
     },

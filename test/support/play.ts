@@ -41,7 +41,7 @@ export function play(world: Stage) {
       return decision.answer;
     },
     start() {
-      kit.input({ kind: "started" });
+      kit.input({ kind: "started", hub: "hub1" });
       return kit;
     },
     assess() {

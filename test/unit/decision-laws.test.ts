@@ -136,7 +136,7 @@ function perform(moves: readonly Move[], mode: "auto" | "observe" = "auto") {
     else if (one.kind === "word" && show.state.flight !== null) show.report({ state: one.state });
     else if (one.kind === "ask") show.ask({ force: one.force, override: one.override, id: `ask-${asks++}` });
     else if (one.kind === "pause") show.input({ kind: "paused", forMillis: one.seconds * 1_000, reason: null });
-    else if (one.kind === "restart") show.input({ kind: "started" });
+    else if (one.kind === "restart") show.input({ kind: "started", hub: "hub1" });
     look();
   }
   return { show, launches };

@@ -17,6 +17,7 @@ async function started(check: HostHookDeps["verify"] = null, more = {}) {
       submit: host.repairs.submit,
       find: host.repairs.find,
       facts: host.facts,
+      heard: host.heard,
       resetBreaker: host.resetBreaker,
       pause: (forMillis, reason) => {
         const until = new Date(ports().clock.wall() + forMillis).toISOString();

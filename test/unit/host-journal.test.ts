@@ -115,7 +115,7 @@ test("budget, epoch, breaker, former MACs and results come back from the journal
     () => 0,
   );
   assert.equal(second.spent("hub", 3_600_000), 3);
-  assert.equal(second.epoch(), 7);
+  assert.equal(second.epoch(null), 7);
   assert.equal(second.breaker().open, true);
   assert.equal(second.report("b")?.state, "failed");
   second.write({ kind: "open", boot: "two", macs: { metallb0: "02:00:00:00:00:02" } });
@@ -147,7 +147,8 @@ test("a journal that has grown long is rewritten with everything that counts, an
       step: "ensure-link",
       by: index % 100 === 99 ? "hub" : "guard",
       link: "metallb0",
-      epoch: 3,
+      epoch: index < 150 ? 5 : 3,
+      hub: index < 150 ? "old.a" : "new.b",
     });
     ledger.write({
       kind: "end",
@@ -164,7 +165,8 @@ test("a journal that has grown long is rewritten with everything that counts, an
   );
   assert.equal(after.spent("hub", 86_400_000), ledger.spent("hub", 86_400_000));
   assert.equal(after.guardRuns("metallb0", 600_000), ledger.guardRuns("metallb0", 600_000));
-  assert.equal(after.epoch(), 3);
+  assert.deepEqual([after.epoch("new.c"), after.epoch("old.c"), after.epoch(null)], [3, 5, 5]);
+  assert.equal(after.holder(), "new.b");
   assert.deepEqual(after.formerMacs("metallb0"), ["02:00:00:00:00:09"]);
   assert.equal(after.report("g299")?.state, "done");
   assert.deepEqual(after.openIntents(), []);

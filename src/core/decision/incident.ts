@@ -28,7 +28,10 @@ export function follow(state: GroupState, assessment: Assessment, policy: Policy
 
 function open(state: GroupState, assessment: Assessment, policy: Policy, now: Instant): Decision {
   const incident: Incident = {
-    id: `${policy.linkName ?? state.group}-inc-${state.epoch}-${state.incidents + 1}`.replace(/[^A-Za-z0-9_-]/g, "_"),
+    id: `${policy.linkName ?? state.group}${state.hub ? `-${state.hub}` : ""}-inc-${state.epoch}-${state.incidents + 1}`.replace(
+      /[^A-Za-z0-9_-]/g,
+      "_",
+    ),
     cause: assessment.cause,
     since: now,
     told: false,

@@ -83,6 +83,7 @@ serve<SimulatedHostInit, SimulatedHostOrder>(async ({ config }) => {
       submit: guardian.repairs.submit,
       find: guardian.repairs.find,
       facts: guardian.facts,
+      heard: guardian.heard,
       resetBreaker: guardian.resetBreaker,
       pause: () => new Date().toISOString(),
       resume: () => {},

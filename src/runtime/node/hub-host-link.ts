@@ -91,9 +91,10 @@ export function createHostLink(listen: string, key: string | null): HostLink & {
   }
 
   return {
-    async facts(after, waitMs, signal) {
+    async facts(after, waitMs, signal, hub) {
       try {
-        const query = after < 0 ? `wait_ms=${waitMs}` : `after=${after}&wait_ms=${waitMs}`; // Nothing has been seen yet.
+        const seen = after < 0 ? "" : `&after=${after}`; // Nothing has been seen yet.
+        const query = `wait_ms=${waitMs}${seen}${hub === undefined ? "" : `&hub=${hub}`}`;
         const reply = await call("facts", "GET", `/v1/facts?${query}`, "", waitMs, signal);
         if (reply.status !== 200) return { kind: "unreachable", detail: `the host answered ${reply.status}` };
         const parsed = hostFacts.safeParse(reply.body);

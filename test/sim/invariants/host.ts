@@ -173,7 +173,7 @@ export const nothingElseRuns: Rule = ({ agenda }, broken) => {
 /** I14 Nothing runs after its time to live or with an old epoch. */
 export const nothingStale: Rule = ({ agenda }, broken) => {
   const received = new Map<string, { at: number; ttl: number; epoch: number }[]>();
-  let greatest = 0;
+  const greatest = new Map<string, number>();
   return (happening) => {
     if (happening.kind === "received") {
       const { id, ttl_ms, epoch } = happening.request;
@@ -187,8 +187,11 @@ export const nothingStale: Rule = ({ agenda }, broken) => {
     if (fresh.length === 0)
       broken(`${id} begins ${Math.round(agenda.now() - (copies.at(-1)?.at ?? 0))} ms after it was received`);
     const epoch = Math.max(-1, ...(fresh.length > 0 ? fresh : copies).map((copy) => copy.epoch));
-    if (epoch < greatest) broken(`${id} of epoch ${epoch} begins after one of epoch ${greatest}`);
-    greatest = Math.max(greatest, epoch);
+    // Each hub has epochs of its own; who does not name itself is bound by all.
+    const hub = happening.record.hub?.split(".")[0] ?? null;
+    const before = hub === null ? Math.max(0, ...greatest.values()) : (greatest.get(hub) ?? 0);
+    if (epoch < before) broken(`${id} of epoch ${epoch} begins after one of epoch ${before}`);
+    greatest.set(hub ?? "", Math.max(greatest.get(hub ?? "") ?? 0, epoch));
   };
 };
 
