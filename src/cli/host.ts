@@ -13,7 +13,7 @@ import { followLinks } from "../runtime/node/link-events.ts";
 import { createLog } from "../runtime/node/log.ts";
 import { removePause, writePause } from "../runtime/node/pause-file.ts";
 import { runDirectory } from "../runtime/node/run-directory.ts";
-import { readSecret } from "../runtime/node/secret-file.ts";
+import { readSecrets } from "../runtime/node/secret-file.ts";
 import { defaultConfig } from "./command-line.ts";
 
 const USAGE = `Usage: hairpin host [--config FILE] [--name HOST]
@@ -48,7 +48,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const { setup, host } = found;
-  const secrets = host.key_file === undefined ? [] : [readSecret(resolve(dir, host.key_file))];
+  const secrets = host.key_file === undefined ? [] : readSecrets(resolve(dir, host.key_file));
   if (setup.speaker !== null) {
     const problem = unsafeKubeconfig(resolve(dir, setup.speaker.kubeconfig_file));
     if (problem !== null) {

@@ -7,8 +7,8 @@ export interface WebhookOptions {
   readonly name: string;
   readonly url: string;
   readonly events: readonly EventKind[] | null;
-  /** A Standard Webhooks secret; null: unsigned. */
-  readonly secret: string | null;
+  /** Standard Webhooks secrets: several while a key is being changed; none: unsigned. */
+  readonly secrets: readonly string[];
   /** A JSON template for receivers with a form of their own (Slack, Discord, Gotify …); null: the event as it is. */
   readonly template: string | null;
 }
@@ -30,9 +30,9 @@ export function webhook(options: WebhookOptions, send: Send, hmac: Hmac): Receiv
           ? webhookBody(message)
           : fillTemplate(options.template, templateValues(event.data, id, event.timestamp));
       const signature =
-        options.secret === null
+        options.secrets.length === 0
           ? { "webhook-id": id }
-          : await sign([options.secret], id, message.wallSeconds, body, hmac);
+          : await sign(options.secrets, id, message.wallSeconds, body, hmac);
       return send(
         { method: "POST", url: options.url, headers: { "content-type": "application/json", ...signature }, body },
         signal,

@@ -17,7 +17,7 @@ import { openStore, StoreError } from "../../src/engine/store.ts";
 import { hmac } from "../../src/runtime/node/hmac.ts";
 import { createResolver } from "../../src/runtime/node/hub-resolver.ts";
 import { createSend, retryAfterMillis } from "../../src/runtime/node/hub-send.ts";
-import { readSecret } from "../../src/runtime/node/secret-file.ts";
+import { readSecret, readSecrets } from "../../src/runtime/node/secret-file.ts";
 import { openSqlite } from "../../src/runtime/node/store-sqlite.ts";
 import { recorder as record } from "../support/recorder.ts";
 
@@ -81,7 +81,7 @@ test("a webhook is signed over the body that is sent, and a template's values ca
   const secret = key();
   const send = createSend(createResolver([], { get: () => null, set: () => {} }));
   const message = { id: "ev-1-abc_chat", event, wallSeconds: Math.floor(Date.now() / 1_000) };
-  const base = { name: "chat", url: `http://127.0.0.1:${receiver.port}/hook`, events: null, secret };
+  const base = { name: "chat", url: `http://127.0.0.1:${receiver.port}/hook`, events: null, secrets: [secret, key()] };
   assert.deepEqual(
     await webhook({ ...base, template: null }, send, hmac).deliver(message, AbortSignal.timeout(5_000)),
     { kind: "answered", status: 200, retryAfter: null },
@@ -238,4 +238,8 @@ test("a secret that is missing, short, a default or readable by others is refuse
   );
   write("a-good-long-secret-value\n", 0o600);
   assert.equal(readSecret(path), "a-good-long-secret-value");
+  write("a-new-and-long-secret-value\na-good-long-secret-value\n", 0o600);
+  assert.deepEqual(readSecrets(path), ["a-new-and-long-secret-value", "a-good-long-secret-value"]);
+  write("a-new-and-long-secret-value\nshort\n", 0o600);
+  assert.throws(() => readSecrets(path), /shorter than 16/);
 });

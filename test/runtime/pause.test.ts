@@ -85,7 +85,7 @@ test("orders of the hub arrive at the host's hook over its socket", async () => 
     log: () => {},
   });
   const listening = await listen(`unix:${socket}`, (request) => app.fetch(request));
-  const link = createHostLink(`unix:${socket}`, null);
+  const link = createHostLink(`unix:${socket}`, []);
   const taken = { kind: "answer", value: null };
   assert.deepEqual(await link.order?.({ kind: "pause", forMillis: 3_600_000, reason: "x" }), taken);
   assert.equal(paused()?.reason, "x");

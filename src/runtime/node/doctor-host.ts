@@ -12,7 +12,7 @@ import { clock, guardedLinkOf } from "./host-ports.ts";
 import { createHostLink } from "./hub-host-link.ts";
 import { createKubernetes } from "./kubernetes.ts";
 import { createLinks } from "./link-facts.ts";
-import { readSecret } from "./secret-file.ts";
+import { readSecrets } from "./secret-file.ts";
 
 const NOTHING: JournalDisk = {
   read: () => null,
@@ -112,13 +112,13 @@ async function askProcess(group: Group, dir: string): Promise<Process | null> {
   const { listen, key_file } = group.host;
   const absent = (detail: string): Process => ({ sight: { running: false, detail }, formerMacs: [] });
   const isUnix = listen.startsWith("unix:");
-  let key: string | null = null;
+  let keys: readonly string[] = [];
   try {
-    key = isUnix || key_file === undefined ? null : readSecret(resolve(dir, key_file));
+    keys = isUnix || key_file === undefined ? [] : readSecrets(resolve(dir, key_file));
   } catch (error) {
     return absent(`It was not asked: ${(error as Error).message}.`);
   }
-  const link = createHostLink(isUnix ? `unix:${resolve(dir, listen.slice("unix:".length))}` : listen, key);
+  const link = createHostLink(isUnix ? `unix:${resolve(dir, listen.slice("unix:".length))}` : listen, keys);
   const answer = await link.facts(-1, 0, AbortSignal.timeout(3_000));
   link.close();
   if (answer.kind !== "answer") return absent(`${listen}: ${"detail" in answer ? answer.detail : "no answer"}.`);

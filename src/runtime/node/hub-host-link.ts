@@ -19,7 +19,7 @@ interface Reply {
  * The way to a host hook: its unix socket, which file modes guard, or an address, where every request is signed. The client is
  * made anew after a failure, since a host process may come back on a socket file of the same name.
  */
-export function createHostLink(listen: string, key: string | null): HostLink & { close(): void } {
+export function createHostLink(listen: string, keys: readonly string[]): HostLink & { close(): void } {
   const socketPath = listen.startsWith("unix:") ? listen.slice(5) : null;
   const origin = socketPath === null ? `http://${listen}` : "http://localhost";
   // Long-polls and requests must not queue behind each other.
@@ -45,9 +45,9 @@ export function createHostLink(listen: string, key: string | null): HostLink & {
     signal?: AbortSignal,
   ): Promise<Reply> {
     const signed =
-      key === null
+      keys.length === 0
         ? {}
-        : await sign([key], `hub_${randomBytes(12).toString("hex")}`, Math.floor(Date.now() / 1_000), body, hmac);
+        : await sign(keys, `hub_${randomBytes(12).toString("hex")}`, Math.floor(Date.now() / 1_000), body, hmac);
     const client = clientFor(lane);
     try {
       const reply = await request.call(client, {

@@ -4,7 +4,7 @@ import type { House } from "../../core/config/house.ts";
 import { isSecret } from "../../core/standard-webhooks.ts";
 import type { Token } from "../../hooks/deps.ts";
 import { monoMillis } from "./clock.ts";
-import { readSecret, SecretError } from "./secret-file.ts";
+import { readSecrets, SecretError } from "./secret-file.ts";
 
 /** How often a key file is looked at again: a token revoked is void after this long, without a restart. */
 const LOOK_EVERY_MS = 1_000;
@@ -20,52 +20,53 @@ export interface Keys {
  */
 export function openKeys(house: House, dir: string, told: (message: string) => void): Keys {
   const vantages = new Map(
-    house.vantages.map(({ name, key_file }) => [name, fileSecret(resolve(dir, key_file), true, told)] as const),
+    house.vantages.map(({ name, key_file }) => [name, fileSecrets(resolve(dir, key_file), true, told)] as const),
   );
   const tokens = house.hub.tokens.map((token) => ({
     token,
-    secret: fileSecret(resolve(dir, token.token_file), false, told),
+    secrets: fileSecrets(resolve(dir, token.token_file), false, told),
   }));
   distinct([
     ...[...vantages].map(([name, read]) => [`vantage ${name}`, read()] as const),
-    ...tokens.map(({ token, secret }) => [`token ${token.name}`, secret()] as const),
+    ...tokens.map(({ token, secrets }) => [`token ${token.name}`, secrets()] as const),
   ]);
   return {
-    vantageKeys: (name) => {
-      const secret = vantages.get(name)?.() ?? null;
-      return secret === null ? [] : [secret];
-    },
+    vantageKeys: (name) => vantages.get(name)?.() ?? [],
     tokens: () =>
-      tokens.flatMap(({ token, secret }) => {
-        const value = secret();
-        return value === null ? [] : [{ name: token.name, scopes: token.scopes, from: token.from, secret: value }];
-      }),
+      tokens.flatMap(({ token, secrets }) =>
+        secrets().map((secret) => ({ name: token.name, scopes: token.scopes, from: token.from, secret })),
+      ),
   };
 }
 
 /** One key per sender and purpose: with a shared one, a vantage could speak for another (I9). */
-function distinct(secrets: readonly (readonly [string, string | null])[]): void {
+function distinct(owners: readonly (readonly [string, readonly string[]])[]): void {
   const seen = new Map<string, string>();
-  for (const [owner, secret] of secrets) {
-    if (secret === null) continue;
-    const other = seen.get(secret);
-    if (other !== undefined)
-      throw new SecretError(owner, `${owner} and ${other} have the same secret: each needs its own`);
-    seen.set(secret, owner);
-  }
+  for (const [owner, secrets] of owners)
+    for (const secret of secrets) {
+      const other = seen.get(secret);
+      if (other !== undefined)
+        throw new SecretError(owner, `${owner} and ${other} have the same secret: each needs its own`);
+      seen.set(secret, owner);
+    }
 }
 
-/** A Standard Webhooks secret from a file. Throws SecretError when it is of another form. */
+/** The Standard Webhooks secret of a file. Throws SecretError when it is of another form. */
 export function readWebhookSecret(path: string): string {
-  const secret = readSecret(path);
-  if (!isSecret(secret))
-    throw new SecretError(path, `${path} holds no key of the form whsec_…: hairpin token vantage NAME makes one`);
-  return secret;
+  return readWebhookSecrets(path)[0]!;
 }
 
-function fileSecret(path: string, isKey: boolean, told: (message: string) => void): () => string | null {
-  const read = () => (isKey ? readWebhookSecret(path) : readSecret(path));
-  let value: string | null = read();
+/** All of them: the first signs, each of them is accepted. */
+export function readWebhookSecrets(path: string): readonly string[] {
+  const secrets = readSecrets(path);
+  if (!secrets.every(isSecret))
+    throw new SecretError(path, `${path} holds no key of the form whsec_…: hairpin token vantage NAME makes one`);
+  return secrets;
+}
+
+function fileSecrets(path: string, isKey: boolean, told: (message: string) => void): () => readonly string[] {
+  const read = () => (isKey ? readWebhookSecrets(path) : readSecrets(path));
+  let value: readonly string[] = read();
   let stamp = stampOf(path);
   let lookedAt = monoMillis();
   return () => {
@@ -79,7 +80,7 @@ function fileSecret(path: string, isKey: boolean, told: (message: string) => voi
       value = read();
       told(`${path} has changed and was read again`);
     } catch (error) {
-      value = null;
+      value = [];
       told((error as Error).message);
     }
     return value;

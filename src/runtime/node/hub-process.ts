@@ -9,7 +9,7 @@ import { hubApp } from "../../hooks/app.ts";
 import { monoMillis } from "./clock.ts";
 import { hmac } from "./hmac.ts";
 import { createHostLink } from "./hub-host-link.ts";
-import { openKeys, readWebhookSecret } from "./hub-keys.ts";
+import { openKeys, readWebhookSecrets } from "./hub-keys.ts";
 import { type Listening, listenOn, peerOf } from "./hub-listen.ts";
 import { receiversOf } from "./hub-receivers.ts";
 import { createResolver } from "./hub-resolver.ts";
@@ -68,7 +68,7 @@ export async function startHub(house: House, dir: string, log: Log): Promise<Run
           name,
           createHostLink(
             listenPath(host.listen, dir),
-            host.key_file === undefined ? null : readWebhookSecret(resolve(dir, host.key_file)),
+            host.key_file === undefined ? [] : readWebhookSecrets(resolve(dir, host.key_file)),
           ),
         ] as const,
     ),

@@ -10,7 +10,7 @@ import type { Receiver, Send } from "../../deliver/outgoing.ts";
 import { templateProblem } from "../../deliver/template.ts";
 import { webhook } from "../../deliver/webhook.ts";
 import { hmac } from "./hmac.ts";
-import { readWebhookSecret } from "./hub-keys.ts";
+import { readWebhookSecrets } from "./hub-keys.ts";
 import { readSecret, SecretError } from "./secret-file.ts";
 
 export interface Receivers {
@@ -74,9 +74,9 @@ function receiverOf(
   }
   if ("webhook" in entry) {
     const { url, name, events, secret_file, template_file } = entry.webhook;
-    const secret = secret_file === undefined ? null : readWebhookSecret(resolve(dir, secret_file));
+    const secrets = secret_file === undefined ? [] : readWebhookSecrets(resolve(dir, secret_file));
     const template = template_file === undefined ? null : readTemplate(resolve(dir, template_file));
-    return webhook({ name: named(name, "webhook"), url, secret, template, events: kinds(events) }, send, hmac);
+    return webhook({ name: named(name, "webhook"), url, secrets, template, events: kinds(events) }, send, hmac);
   }
   if ("ntfy" in entry) {
     const { url, name, events, token_file } = entry.ntfy;

@@ -17,11 +17,19 @@ const BYTES_MAX = 4_096;
 const DEFAULTS =
   /^((change|me|replace|secret|password|passwd|default|example|token|hairpin|test|admin|placeholder|your|here|key|x|0|1)[-_ .]?)+$/i;
 
+/** While a key is being changed the new one stands first and the old one after it; more than these are a mistake. */
+const SECRETS_MAX = 4;
+
+/** The secret of a file: its first line. Throws SecretError as readSecrets does. */
+export function readSecret(path: string): string {
+  return readSecrets(path)[0]!;
+}
+
 /**
- * Reads a secret from a file. Refuses one that is missing, readable by group or others, short, or a well-known default, because
+ * Reads the secrets of a file, one a line: the first is the one to use, the others are still accepted. Refuses one that is missing, readable by group or others, short, or a well-known default, because
  * each of these is found by an attacker before it is found by the owner (fault 40). Throws SecretError.
  */
-export function readSecret(path: string): string {
+export function readSecrets(path: string): readonly [string, ...string[]] {
   let mode: number;
   let text: string;
   try {
@@ -44,10 +52,21 @@ export function readSecret(path: string): string {
       `the secret ${path} can be read by others (mode ${mode.toString(8).padStart(4, "0")}): chmod 600 ${path}`,
     );
   }
+  const lines = text.split("\n").map((line) => line.trim());
+  const secrets = lines.filter((line, index) => line !== "" || index === 0) as [string, ...string[]];
+  if (secrets.length > SECRETS_MAX)
+    throw new SecretError(
+      path,
+      `the secret ${path} has more than ${SECRETS_MAX} lines: one secret a line, the newest first`,
+    );
+  for (const secret of secrets) refuseWeak(path, secret);
+  return secrets;
+}
+
+function refuseWeak(path: string, text: string): void {
   if (text.length < CHARS_MIN)
     throw new SecretError(path, `the secret ${path} is shorter than ${CHARS_MIN} characters`);
   const bare = text.replace(/^whsec_/, "");
   if (DEFAULTS.test(bare) || /^(.)\1+=*$/.test(bare))
     throw new SecretError(path, `the secret ${path} is a well-known default: make a new one`);
-  return text;
 }
