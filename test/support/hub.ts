@@ -5,7 +5,7 @@ import type { HostFacts } from "../../src/core/facts.ts";
 import type { RepairReport, RepairRequest } from "../../src/core/repair.ts";
 import { sign } from "../../src/core/standard-webhooks.ts";
 import { createHub } from "../../src/engine/hub.ts";
-import type { Clock, HostLink, HubPorts, Subscriber } from "../../src/engine/hub-ports.ts";
+import type { Broker, Clock, HostLink, HubPorts, Subscriber } from "../../src/engine/hub-ports.ts";
 import { openStore, type SqlPort } from "../../src/engine/store.ts";
 import { hubApp } from "../../src/hooks/app.ts";
 import type { Peer } from "../../src/hooks/deps.ts";
@@ -141,9 +141,12 @@ export interface HarnessOptions {
   readonly house?: House;
   readonly sql?: SqlPort;
   readonly subscribers?: readonly Subscriber[];
+  readonly brokers?: readonly Broker[];
   readonly host?: FakeHost;
   readonly hand?: ReturnType<typeof handClock>;
   readonly from?: readonly string[];
+  /** The name of the hub's store, which the ids of its incidents carry. */
+  readonly name?: string;
 }
 
 /** A hub with its app, in memory, on a clock that the test moves. */
@@ -154,14 +157,18 @@ export function harness(options: HarnessOptions = {}) {
   const host = options.host ?? fakeHost();
   const lines: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   const log: HubPorts["log"] = (_level, fields, message) => void lines.push({ message, fields });
+  const store = openStore(sql);
+  // The spread of a cool-down follows from the incident's id: a test that compares times wants the same one.
+  if (store.meta("hub") === null) store.setMeta("hub", options.name ?? "hub1");
   const hub = createHub({
     house,
     version: "0.0.0",
-    store: openStore(sql),
+    store,
     clock: hand.clock,
     hosts: Object.keys(house.hosts).length > 0 ? { default: host.link } : {},
     subscribers: options.subscribers ?? [],
     heartbeats: [],
+    brokers: options.brokers ?? [],
     chance: () => 0.5,
     randomId: (length) => randomBytes(length).toString("hex").slice(0, length),
     log,
