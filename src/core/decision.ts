@@ -42,12 +42,13 @@ export function initialState(group: string): GroupState {
   };
 }
 
-/** What decisions need to know of the configuration. */
-export function policyOf(house: House, group: Group): Policy {
+/** What decisions need to know of the configuration. `disarmed`: a person holds automatic repairs, whatever the file says. */
+export function policyOf(house: House, group: Group, disarmed = false): Policy {
   const { heal } = house;
   return {
     site: house.site,
-    mode: heal.mode,
+    mode: disarmed && heal.mode === "auto" ? "observe" : heal.mode,
+    disarmed: disarmed && heal.mode === "auto",
     confirm: heal.confirm,
     quorum: heal.quorum,
     vmPath: heal.vm_path,

@@ -245,6 +245,8 @@ export interface Decision {
 export interface Policy {
   readonly site: string;
   readonly mode: "observe" | "auto" | "off";
+  /** The file says auto, and a person has switched it off at run time: `mode` is then observe. It can never arm. */
+  readonly disarmed: boolean;
   readonly confirm: Millis;
   readonly quorum: number;
   readonly vmPath: boolean;

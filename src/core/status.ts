@@ -2,9 +2,8 @@ import type { Assessment } from "./assessment.ts";
 import type { Cause } from "./cause.ts";
 import type { House } from "./config/house.ts";
 import { budgetLeft } from "./decision/ledger.ts";
-import { policyOf } from "./decision.ts";
 import type { LinkFacts } from "./facts.ts";
-import type { GroupState } from "./group.ts";
+import type { GroupState, Policy } from "./group.ts";
 import { freshFacts, isFresh, type SiteView } from "./history.ts";
 import type { Instant } from "./units.ts";
 
@@ -50,7 +49,10 @@ export interface VantageStatus {
 }
 
 export interface HealStatus {
+  /** What hairpin does: `observe` also where the file says auto and a person has switched it off at run time. */
   readonly mode: string;
+  /** Whether hairpin repairs by itself; the switch in Home Assistant. */
+  readonly auto_heal: boolean;
   readonly state: string;
   readonly held_by: string | null;
   readonly budget_left_hour: number;
@@ -73,6 +75,7 @@ export interface GroupStatus {
 
 interface Seen {
   readonly state: GroupState;
+  readonly policy: Policy;
   readonly assessment: Assessment;
 }
 
@@ -156,14 +159,15 @@ function vantageStatus(vantage: House["vantages"][number], view: SiteView, now: 
   };
 }
 
-function healStatus(house: House, view: SiteView, { state }: Seen, now: Instant): HealStatus {
+function healStatus(house: House, view: SiteView, { state, policy }: Seen, now: Instant): HealStatus {
   const group = house.groups.find((known) => known.name === state.group)!;
   const facts = freshFacts(view, group, now.mono);
   return {
-    mode: house.heal.mode,
+    mode: policy.mode,
+    auto_heal: policy.mode === "auto",
     state: state.phase,
-    held_by: state.incident?.heldBy ?? (state.graceUntil !== null ? "grace" : null),
-    budget_left_hour: budgetLeft(state, policyOf(house, group), now.mono).hour,
+    held_by: state.incident?.heldBy ?? calmHold(state, policy),
+    budget_left_hour: budgetLeft(state, policy, now.mono).hour,
     breaker: state.breaker.open || facts?.breaker === "open" ? "open" : "closed",
     last: state.last,
     paused_until: state.maintenance === null ? null : iso(state.maintenance.untilWall),
@@ -172,9 +176,16 @@ function healStatus(house: House, view: SiteView, { state }: Seen, now: Instant)
   };
 }
 
+/** What would hold a repair back if something broke now, where a person cannot read it in hairpin.yaml. */
+function calmHold(state: GroupState, policy: Policy): string | null {
+  if (policy.disarmed) return "not_armed";
+  return state.graceUntil !== null ? "grace" : null;
+}
+
 function emptyHeal(house: House): HealStatus {
   return {
     mode: house.heal.mode,
+    auto_heal: house.heal.mode === "auto",
     state: "ok",
     held_by: null,
     budget_left_hour: house.heal.budget.hour,

@@ -3,7 +3,7 @@ import type { HairpinEvent } from "../core/event.ts";
 import { type Millis, SECOND } from "../core/units.ts";
 import type { Ledger } from "./hub-ledger.ts";
 import type { Clock, Heartbeat, Log, Subscriber } from "./hub-ports.ts";
-import { beforeTry, deliveryId, nextDue, replayed, settle } from "./outbox.ts";
+import { beforeTry, broughtForward, deliveryId, nextDue, replayed, settle } from "./outbox.ts";
 import { type HubStore, QUEUED_MAX } from "./store.ts";
 
 /** A receiver that takes longer is tried again later. */
@@ -224,6 +224,30 @@ export function createDeliveries(parts: Parts) {
       for (const wake of [...wakers.values()]) wake();
     },
     states: (): readonly SubscriberState[] => [...states.values()],
+    /**
+     * Whoever confirms by itself (Home Assistant) is there again: what waits for it is tried at once, in its order, and a `failing`
+     * that nobody has confirmed is repeated. When it has started anew, its bell is empty: then one that was confirmed is told again
+     * too, as long as it fails.
+     */
+    receiversAreBack(anew: boolean): void {
+      const now = ledger.now().mono;
+      for (const { name } of parts.subscribers.filter((subscriber) => subscriber.confirms)) {
+        const known = anew ? store.latestDeliveries(name) : store.openDeliveries(name, true);
+        const woken = known.flatMap((row) => {
+          const event = row.kind === "failing" ? store.event(row.event_seq) : null;
+          const isOpen = event !== null && parts.isOpen(event.group, event.data.incident);
+          return broughtForward(row, isOpen, anew, now) ?? [];
+        });
+        if (woken.length === 0) continue;
+        try {
+          store.transaction(() => woken.forEach(store.setDelivery));
+        } catch (error) {
+          if (!(error instanceof Error && error.name === "StoreError")) throw error;
+          log("error", { subscriber: name, error: error.message }, "the outbox cannot be written");
+        }
+      }
+      wakeAll();
+    },
     acknowledge(id: string): boolean {
       const known = store.delivery(id);
       if (known === null) return false;

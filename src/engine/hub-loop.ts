@@ -1,4 +1,5 @@
 import { largestGap } from "../core/cron.ts";
+import { policyOf } from "../core/decision.ts";
 import type { HairpinEvent } from "../core/event.ts";
 import { emptyView, type SiteView } from "../core/history.ts";
 import type { RepairReport } from "../core/repair.ts";
@@ -9,6 +10,8 @@ import type { HubPorts } from "./hub-ports.ts";
 import { eventOf, healRecordOf, type IncidentRecord, incidentRecordOf } from "./hub-records.ts";
 import { type Change, mustSave, type Seat, type Stepped, seatsOf, step } from "./hub-state.ts";
 
+/** The key of what a person switched at run time; the file cannot say it. */
+const DISARMED = "disarmed";
 const LEDGER_EVERY: Millis = 5 * SECOND;
 /** Reports and askers that are remembered besides the store: those of repairs that may still move. */
 const REMEMBERED_MAX = 64;
@@ -42,7 +45,8 @@ export function createLoop(ports: HubPorts, ledger: Ledger, hooks: LoopHooks) {
   const started = ledger.now();
   const statusUrl = house.hub.url === undefined ? null : `${house.hub.url.replace(/\/+$/, "")}/`;
   let view: SiteView = emptyView(house, largestGap(house.schedule), started.mono);
-  let seats: readonly Seat[] = seatsOf(house, view, store.groups(), started);
+  let disarmed = store.meta<boolean>(DISARMED) ?? false;
+  let seats: readonly Seat[] = seatsOf(house, view, store.groups(), started, disarmed);
   let watch: WatchState = store.meta<WatchState>("watch") ?? initialWatch();
   let nextSeq = store.lastEventSeq() + 1;
   let storeProblem: string | null = null;
@@ -134,6 +138,14 @@ export function createLoop(ports: HubPorts, ledger: Ledger, hooks: LoopHooks) {
       } catch (error) {
         if (!isStoreError(error)) throw error;
       }
+    },
+    isDisarmed: () => disarmed,
+    /** Holds automatic repairs, across restarts, or no longer. It never arms what the file does not. */
+    disarm(wanted: boolean): void {
+      if (wanted === disarmed) return;
+      durable(() => store.setMeta(DISARMED, wanted));
+      disarmed = wanted;
+      seats = seats.map((seat) => ({ ...seat, policy: policyOf(house, seat.group, wanted) }));
     },
     stop(): void {
       stopped = true;

@@ -1,7 +1,9 @@
 import type { House } from "../core/config/house.ts";
+import type { MqttConfig } from "../core/config/schema.ts";
 import type { Attempt } from "../core/delivery.ts";
 import type { EventKind, HairpinEvent } from "../core/event.ts";
 import type { HostFacts } from "../core/facts.ts";
+import type { Incoming } from "../core/mqtt/command.ts";
 import type { HubInstance, RepairReport, RepairRequest } from "../core/repair.ts";
 import type { Millis, WallMillis } from "../core/units.ts";
 import type { HubStore } from "./store.ts";
@@ -60,6 +62,43 @@ export interface Heartbeat {
   beat(signal: AbortSignal): Promise<Attempt>;
 }
 
+/** One message to a broker. */
+export interface Publication {
+  readonly topic: string;
+  readonly payload: string;
+  readonly retain: boolean;
+  /** After so many seconds the broker forgets it (MQTT 5); null: never. */
+  readonly expiry: number | null;
+}
+
+/** What a broker says by itself. */
+export interface BrokerEars {
+  message(message: Incoming): void;
+  /** The connection is over, for the reason in words. Said once, and nothing after it. */
+  closed(detail: string): void;
+}
+
+/** A connection that the broker has accepted. */
+export interface BrokerConnection {
+  /** How many publications the broker takes before it has acknowledged the first. */
+  readonly inFlightMax: number;
+  /** Resolves when the broker has acknowledged it (QoS 1); with words when it has refused it. */
+  publish(publication: Publication): Promise<string | null>;
+  /** Wants the publisher's own retain flag on every message, also on live ones. Resolves with words when it is refused. */
+  subscribe(filters: readonly string[]): Promise<string | null>;
+  /** Says goodbye without the last will. */
+  close(): Promise<void>;
+  /** Ends it without a word. */
+  drop(): void;
+}
+
+/** A broker of `notify.mqtt`. `connect` rejects with words for a log when there is no connection. */
+export interface Broker {
+  readonly name: string;
+  readonly settings: MqttConfig;
+  connect(will: Publication, ears: BrokerEars, signal: AbortSignal): Promise<BrokerConnection>;
+}
+
 export type Log = (
   level: "info" | "warn" | "error",
   fields: Readonly<Record<string, unknown>>,
@@ -74,6 +113,8 @@ export interface HubPorts {
   readonly hosts: Readonly<Record<string, HostLink>>;
   readonly subscribers: readonly Subscriber[];
   readonly heartbeats: readonly Heartbeat[];
+  /** Where the device in Home Assistant is published. */
+  readonly brokers?: readonly Broker[];
   /** A fraction of 1, for spreading retries. */
   readonly chance: () => number;
   /** So many random letters and digits, for ids that nobody can guess. */

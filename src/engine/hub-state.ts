@@ -35,12 +35,18 @@ export interface Stepped {
 /** Events that concern no group. */
 export const SITE_GROUP = "site";
 
-export function seatsOf(house: House, view: SiteView, stored: readonly GroupState[], now: Instant): readonly Seat[] {
+export function seatsOf(
+  house: House,
+  view: SiteView,
+  stored: readonly GroupState[],
+  now: Instant,
+  disarmed: boolean,
+): readonly Seat[] {
   return house.groups.map((group) => {
     const state = stored.find((known) => known.group === group.name) ?? initialState(group.name);
     return {
       group,
-      policy: policyOf(house, group),
+      policy: policyOf(house, group, disarmed),
       state,
       assessment: assess(view, house, group, now, state.provedAfter),
     };

@@ -16,6 +16,7 @@ import { createIntake } from "./hub-intake.ts";
 import { createLedger, type Ledger } from "./hub-ledger.ts";
 import { createLoop, type Loop } from "./hub-loop.ts";
 import { createCounters, metricsOf } from "./hub-metrics.ts";
+import { createDevices } from "./hub-mqtt-devices.ts";
 import { narrateEvent, narrateReport, narrateRequest, narrateSeat } from "./hub-narration.ts";
 import type { HubPorts } from "./hub-ports.ts";
 import { createRounds } from "./hub-rounds.ts";
@@ -40,6 +41,13 @@ const oneGroup = (group: string, input: Input): Change => ({ inputs: (name) => (
 export function createHub(ports: HubPorts) {
   const parts = assemble(ports);
   const { loop, hosts, deliveries, rounds, clockwork, identity } = parts;
+  const ask = createAsks(ports.house, ports.store, loop, ports.randomId, ports.log);
+  const reads = reading(ports, parts);
+  const operates = operating(ports, parts);
+  const { status } = reads;
+  const devices = createDevices(ports, { ...parts, status, ask, pause: operates.pause, resume: operates.resume });
+  for (const happened of devices.happened) parts.listeners.add(happened);
+  parts.watchers.add(devices.changed);
   return {
     /** Takes what the store remembers up again: a new epoch, a new grace; a repair under way is asked about by its id. */
     start(): void {
@@ -49,20 +57,23 @@ export function createHub(ports: HubPorts) {
       hosts.start();
       deliveries.start(ports.heartbeats);
       clockwork.start();
+      devices.start();
     },
-    stop(): void {
+    /** What it says to brokers last may take a moment; all else has ended when this returns. */
+    stop(): Promise<void> {
       loop.quietly(() => loop.durable(() => parts.ledger.save(parts.ledger.now())));
       loop.stop();
       clockwork.stop();
       hosts.stop();
       deliveries.stop();
       rounds.release();
+      return devices.stop();
     },
     observe: parts.intake.observe,
-    ask: createAsks(ports.house, ports.store, loop, ports.randomId, ports.log),
+    ask,
     plan: rounds.plan,
-    ...reading(ports, parts),
-    ...operating(ports, parts),
+    ...reads,
+    ...operates,
   };
 }
 
@@ -75,6 +86,7 @@ function assemble(ports: HubPorts) {
   const counters = createCounters();
   const rounds = createRounds(house, clock);
   const listeners = new Set<(event: HairpinEvent) => void>();
+  const watchers = new Set<() => void>();
   const loop: Loop = createLoop(ports, ledger, {
     enqueue: (event) => void deliveries.enqueue(event),
     committed: (before, stepped, events) => committed(before, stepped, events),
@@ -113,6 +125,7 @@ function assemble(ports: HubPorts) {
       narrateEvent(event, log);
       for (const listener of [...listeners]) listener(event);
     }
+    for (const changed of watchers) changed();
     if (events.length > 0) deliveries.wakeAll();
     for (const effect of stepped.effects) {
       if (effect.kind === "hurry") rounds.hurry(effect.rounds);
@@ -131,6 +144,7 @@ function assemble(ports: HubPorts) {
     counters,
     rounds,
     listeners,
+    watchers,
     loop,
     deliveries,
     hosts,
@@ -235,7 +249,7 @@ function explainNow({ house, store }: HubPorts, loop: Loop): unknown {
     assessment,
     record: state.incident === null ? null : store.incident(state.incident.id),
   }));
-  return { site: house.site, mode: house.heal.mode, groups };
+  return { site: house.site, mode: house.heal.mode, disarmed: loop.isDisarmed(), groups };
 }
 
 /** What a person does. Each is durable when it returns, and throws StoreError when it could not be. */

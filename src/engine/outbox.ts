@@ -136,6 +136,24 @@ export function beforeTry(
   return { send: true, delivery: { ...unconfirmed, repeats: delivery.repeats + 1, due_mono: now + REPEAT_EVERY } };
 }
 
+/**
+ * A delivery once its receiver is known to be there again; null: nothing is to be done with it. What is queued starts its tries
+ * anew. A `failing` whose incident is open is repeated at once: when it was never confirmed, or when the receiver has started
+ * anew and forgotten it.
+ */
+export function broughtForward(
+  delivery: Delivery,
+  incidentIsOpen: boolean,
+  anew: boolean,
+  now: Millis,
+): Delivery | null {
+  if (delivery.state === "queued") return { ...delivery, tries: 0, due_mono: now };
+  if (delivery.kind !== "failing" || !incidentIsOpen) return null;
+  const isUnheard = delivery.state === "accepted" || delivery.state === "unconfirmed";
+  if (!isUnheard && !(anew && delivery.state === "confirmed")) return null;
+  return { ...delivery, state: "unconfirmed", repeats: 0, due_mono: now };
+}
+
 /** A delivery as it is queued anew by a person. */
 export function replayed(delivery: Delivery, now: Millis): Delivery {
   return {

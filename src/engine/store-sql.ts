@@ -45,6 +45,8 @@ export const SQL = {
   outboxGet: "SELECT row FROM outbox WHERE id = ?",
   outboxOpen:
     "SELECT row FROM outbox WHERE subscriber = ? AND state IN ('queued', 'accepted', 'unconfirmed') ORDER BY event_seq LIMIT ?",
+  outboxLatest:
+    "SELECT row FROM (SELECT event_seq, row FROM outbox WHERE subscriber = ? ORDER BY event_seq DESC LIMIT ?) ORDER BY event_seq",
   outboxList: "SELECT row FROM outbox ORDER BY event_seq DESC, id LIMIT ?",
   outboxDead: "SELECT row FROM outbox WHERE state = 'dead' ORDER BY event_seq DESC, id LIMIT ?",
   outboxCounts: "SELECT subscriber, state, count(*) AS n FROM outbox GROUP BY subscriber, state",

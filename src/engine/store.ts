@@ -117,8 +117,14 @@ function outboxRows(sql: SqlPort) {
     setDelivery: (row: Delivery): void =>
       sql.run(SQL.outboxSet, row.id, row.subscriber, row.state, row.event_seq, JSON.stringify(row)),
     delivery: (id: string): Delivery | null => rows(sql.all(SQL.outboxGet, id))[0] ?? null,
-    openDeliveries: (subscriber: string): readonly Delivery[] =>
-      rows(sql.all(SQL.outboxOpen, subscriber, OPEN_MAX)).filter((row) => row.due_mono < Number.MAX_SAFE_INTEGER),
+    /** What is queued or may be repeated; `all`: also what is not repeated any more. */
+    openDeliveries: (subscriber: string, all = false): readonly Delivery[] =>
+      rows(sql.all(SQL.outboxOpen, subscriber, OPEN_MAX)).filter(
+        (row) => all || row.due_mono < Number.MAX_SAFE_INTEGER,
+      ),
+    /** The latest of one subscriber in their order, whatever became of them. */
+    latestDeliveries: (subscriber: string): readonly Delivery[] =>
+      rows(sql.all(SQL.outboxLatest, subscriber, OPEN_MAX)),
     deliveries: (deadOnly: boolean, limit: number): readonly Delivery[] =>
       rows(sql.all(deadOnly ? SQL.outboxDead : SQL.outboxList, limit)),
     oldestQueued: (subscriber: string): Delivery | null => rows(sql.all(SQL.outboxQueued, subscriber))[0] ?? null,

@@ -26,7 +26,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   "runtime/worker": { folders: ALL_NEUTRAL, packages: ["hono"], platform: "cloudflare" },
   "runtime/node": {
     folders: ALL_NEUTRAL,
-    packages: ["hono", "zod", "yaml", "undici", "pino", "node-cron", "dns-packet", "@hono/node-server"],
+    packages: ["hono", "zod", "yaml", "undici", "pino", "node-cron", "dns-packet", "mqtt", "@hono/node-server"],
     platform: "node",
   },
   lab: {

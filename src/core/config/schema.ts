@@ -164,6 +164,30 @@ const heal = z.strictObject({
     .prefault({}),
 });
 
+const topic = z.string().regex(/^[^\s+#/][^\s+#]{0,63}$/, "a topic without spaces, + and #, at most 64 characters");
+const mqtt = z.strictObject({
+  url: z.string().regex(/^mqtts?:\/\/[^\s/?#]+\/?$/, "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]"),
+  username: z.string().max(256).optional(),
+  password_file: path.optional(),
+  /** For mqtts://, when the broker's certificate is signed by an authority of your own. */
+  ca_file: path.optional(),
+  discovery_prefix: topic.default("homeassistant"),
+  /** Where Home Assistant says that it has started; `<discovery_prefix>/status` when absent. */
+  birth_topic: topic.optional(),
+  topic_prefix: topic.default("hairpin"),
+  /** The device's name in Home Assistant: entity ids begin with it. */
+  device_name: z
+    .string()
+    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,30}[A-Za-z0-9])?$/, "letters, digits, spaces, - and _ only, at most 32")
+    .default("Hairpin"),
+  /** How long the maintenance switch pauses. */
+  maintenance: defaulted("1h").refine((millis) => millis >= 60_000 && millis <= 86_400_000, "between 1m and 24h"),
+  /** States that are not renewed for so long are unavailable; they are renewed three times in it. */
+  expire_after: defaulted("3m").refine((millis) => millis >= 30_000 && millis <= 3_600_000, "between 30s and 1h"),
+  protocol: z.enum(["5", "3.1.1"]).default("5"),
+  name: name.optional(),
+});
+
 const eventKind = z.string().regex(/^[a-z_]{1,32}$/);
 const events = z.array(eventKind).optional();
 const notify = z.union(
@@ -171,15 +195,7 @@ const notify = z.union(
     z.strictObject({
       home_assistant: z.strictObject({ url, webhook_id_file: path, name: name.optional(), events }),
     }),
-    z.strictObject({
-      mqtt: z.strictObject({
-        url: z.string().regex(/^mqtts?:\/\//, "an mqtt:// URL"),
-        username: z.string().optional(),
-        password_file: path.optional(),
-        discovery_prefix: z.string().default("homeassistant"),
-        name: name.optional(),
-      }),
-    }),
+    z.strictObject({ mqtt }),
     z.strictObject({
       webhook: z.strictObject({
         name: name.optional(),
@@ -245,4 +261,5 @@ export type TokenConfig = z.output<typeof token>;
 export type TargetConfig = z.output<typeof target>;
 export type CheckConfig = z.output<typeof check>;
 export type NotifyConfig = z.output<typeof notify>;
+export type MqttConfig = z.output<typeof mqtt>;
 export type HealConfig = z.output<typeof heal>;

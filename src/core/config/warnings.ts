@@ -14,10 +14,6 @@ export function warningsOf(house: House): readonly Problem[] {
 /** Keys that are part of the contract and that this version does not act on: accepted, and never silently. */
 function unfinishedWarnings(house: House): Problem[] {
   const warnings: Problem[] = [];
-  house.notify.forEach((entry, index) => {
-    if ("mqtt" in entry)
-      warnings.push({ path: ["notify", index, "mqtt"], message: "this version sends nothing to MQTT yet" });
-  });
   if (house.edge !== undefined)
     warnings.push({ path: ["edge"], message: "this version sends no heartbeats to an edge yet" });
   return warnings;

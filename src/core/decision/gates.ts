@@ -34,7 +34,7 @@ function authorityGates({ state, host, policy, now }: GateInput): readonly GateA
   const paused = maintenance || (host.pausedUntil !== null && host.reachable);
   const grace = state.graceUntil !== null;
   return [
-    answer("not_armed", armed, armed ? "heal.mode is auto" : `heal.mode is ${policy.mode}: hairpin only watches`),
+    answer("not_armed", armed, armedSays(policy)),
     answer("host_not_armed", host.configured && host.reachable && host.armed === true, hostSays(host)),
     answer(
       "maintenance",
@@ -43,6 +43,11 @@ function authorityGates({ state, host, policy, now }: GateInput): readonly GateA
     ),
     answer("grace", !grace, grace ? "just started: waiting for fresh rounds from every vantage" : "over"),
   ];
+}
+
+function armedSays({ mode, disarmed }: Policy): string {
+  if (disarmed) return "automatic repairs are switched off in Home Assistant, by its switch Auto heal";
+  return mode === "auto" ? "heal.mode is auto" : `heal.mode is ${mode}: hairpin only watches`;
 }
 
 const sayVote = (vote: Vote): string => (vote.kind === "host_fact" ? `${vote.voter}'s fact (${vote.why})` : vote.voter);

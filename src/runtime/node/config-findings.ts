@@ -18,6 +18,8 @@ export const DURATION_KEYS: ReadonlySet<string> = new Set([
   "half_life",
   "every",
   "silence",
+  "maintenance",
+  "expire_after",
 ]);
 
 type Issue = z.core.$ZodIssue;

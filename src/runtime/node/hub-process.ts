@@ -15,6 +15,7 @@ import { receiversOf } from "./hub-receivers.ts";
 import { createResolver } from "./hub-resolver.ts";
 import { createSend } from "./hub-send.ts";
 import type { Log } from "./log.ts";
+import { brokersOf } from "./mqtt-client.ts";
 import { openSqlite } from "./store-sqlite.ts";
 
 export interface RunningHub {
@@ -59,8 +60,7 @@ export async function startHub(house: House, dir: string, log: Log): Promise<Run
       }
     },
   });
-  const { receivers, heartbeats, absent } = receiversOf(house, dir, createSend(resolver));
-  for (const sentence of absent) log.warn(sentence);
+  const { receivers, heartbeats } = receiversOf(house, dir, createSend(resolver));
   const hosts = Object.fromEntries(
     Object.entries(house.hosts).map(
       ([name, host]) =>
@@ -82,6 +82,7 @@ export async function startHub(house: House, dir: string, log: Log): Promise<Run
     hosts,
     subscribers: receivers,
     heartbeats,
+    brokers: brokersOf(house, dir, resolver),
     chance: () => randomInt(2 ** 32) / 2 ** 32,
     randomId,
     log: say,
@@ -117,7 +118,7 @@ export async function startHub(house: House, dir: string, log: Log): Promise<Run
     hub,
     listening,
     async close() {
-      hub.stop();
+      await hub.stop();
       for (const host of Object.values(hosts)) host.close();
       await listening.close();
       database.close();

@@ -16,15 +16,12 @@ import { readSecret, SecretError } from "./secret-file.ts";
 export interface Receivers {
   readonly receivers: readonly Receiver[];
   readonly heartbeats: readonly HeartbeatReceiver[];
-  /** What is configured and not there yet, a sentence each. */
-  readonly absent: readonly string[];
 }
 
-/** Builds what `notify` lists. Throws SecretError for a secret or a template that must not be used. */
+/** Builds what `notify` lists, but for brokers (mqtt-client.ts). Throws SecretError for a secret or a template that must not be used. */
 export function receiversOf(house: House, dir: string, send: Send): Receivers {
   const receivers: Receiver[] = [];
   const heartbeats: HeartbeatReceiver[] = [];
-  const absent: string[] = [];
   const used = new Set<string>();
   const named = (wanted: string | undefined, kind: string): string => {
     let name = wanted ?? kind;
@@ -46,12 +43,8 @@ export function receiversOf(house: House, dir: string, send: Send): Receivers {
           send,
         ),
       );
-    else
-      absent.push(
-        "notify.mqtt is configured, and this version cannot publish by MQTT yet: use home_assistant for reports",
-      );
   }
-  return { receivers, heartbeats, absent };
+  return { receivers, heartbeats };
 }
 
 function receiverOf(

@@ -11,7 +11,7 @@ const ANSWER_MAX = 4_096;
 const CONNECT_MS = 4_000;
 
 /** Opens a connection to the first address that takes it. The name stays in SNI and in the certificate's check. */
-async function open(addresses: readonly string[], port: number, signal: AbortSignal): Promise<Socket> {
+export async function open(addresses: readonly string[], port: number, signal: AbortSignal): Promise<Socket> {
   let failure: Error = new Error("no address");
   for (const host of addresses) {
     try {
