@@ -13,6 +13,10 @@ interface Flags {
   readonly brnf: string;
   readonly loopback?: boolean;
   readonly inside?: boolean;
+  readonly topology: string;
+  readonly calm?: string;
+  readonly doctor?: boolean;
+  readonly record?: boolean;
 }
 
 export async function run(argv: readonly string[]): Promise<number> {
@@ -28,8 +32,16 @@ export async function run(argv: readonly string[]): Promise<number> {
     .option("--json", "one object a line, and after each fault its result")
     .option("--keep", "leave the house running; its status page is http://127.0.0.1:8787/")
     .option("--brnf <0|1>", "bridge-nf-call-iptables on the node", "1")
+    .option(
+      "--topology <bridge|guest|auto>",
+      "what the link's parent is: a bridge of the node, or the card of a node that is itself a guest, behind a firewall bridge as Proxmox makes it; auto goes by the parent's name (ens18, eth0, ens18.20 are cards)",
+      "auto",
+    )
     .option("--loopback", "without kernel links: stand-ins on loopback addresses")
+    .option("--doctor", "while each fault stands, also what `hairpin doctor` says at every place")
+    .option("--calm <duration>", "break nothing for so long (10m), and show that nothing is told")
     .addOption(program.createOption("--inside").hideHelp())
+    .addOption(program.createOption("--record").hideHelp())
     .addHelpText("after", `\nFaults: ${"`hairpin lab faults`"} lists them with the cause that must come out.`)
     .action(async () => {
       code = await build(program.opts<Flags>(), argv);
@@ -81,6 +93,18 @@ async function build(flags: Flags, argv: readonly string[]): Promise<number> {
     process.stderr.write("hairpin lab: --brnf is 0 or 1\n");
     return 2;
   }
+  const { SHAPES } = await import("../lab/house-plan.ts");
+  const shape = SHAPES.find((known) => known === flags.topology);
+  if (shape === undefined && flags.topology !== "auto") {
+    process.stderr.write(`hairpin lab: --topology is ${SHAPES.join(", ")} or auto\n`);
+    return 2;
+  }
+  const { parseDuration } = await import("../core/units.ts");
+  const calmMs = flags.calm === undefined ? null : parseDuration(flags.calm);
+  if (flags.calm !== undefined && calmMs === null) {
+    process.stderr.write("hairpin lab: --calm wants a duration with a unit, such as 10m\n");
+    return 2;
+  }
   if (flags.inside === true) {
     const { runInside } = await import("../lab/inside.ts");
     return runInside({
@@ -89,6 +113,10 @@ async function build(flags: Flags, argv: readonly string[]): Promise<number> {
       json: flags.json ?? false,
       keep: flags.keep ?? false,
       brnf: Number(flags.brnf),
+      calmMs,
+      shape,
+      doctor: flags.doctor ?? false,
+      record: flags.record ?? false,
     });
   }
   const { loadConfig } = await import("../runtime/node/config-file.ts");

@@ -54,6 +54,8 @@ export const advertisedFacts = z.object({
   /** The interfaces that will announce; null: all of them, because an advertisement names none. */
   interfaces: z.array(z.string()).nullable(),
   reason: z.string().nullable(),
+  /** Other declared nodes that are to announce it instead of this one, where it is not covered here. */
+  nodes: z.array(z.string()).optional(),
 });
 
 /** What the guard has done since the host process started; `revision` grows with each entry. */

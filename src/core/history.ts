@@ -33,6 +33,8 @@ export interface CheckHistory {
 /** A stale entry that was seen once: asking who-has cures the asker, so the evidence does not come twice. */
 export interface StaleSeen {
   readonly target: string;
+  /** The neighbour check that saw it: a target with several addresses has one for each. */
+  readonly id: string;
   readonly mac: string;
   readonly at: Millis;
 }
@@ -63,6 +65,8 @@ export interface HostView {
   readonly remadeAt?: Millis;
   /** Since when the link is known by its present ifindex. */
   readonly ifindexSince?: Millis;
+  /** Since when the parent is there and up again, after facts in which it was not. */
+  readonly parentSince?: Millis;
 }
 
 /** All that was heard from vantages and hosts. Plain data, bounded by the configuration. */
@@ -149,15 +153,17 @@ function withSamples(
   return after;
 }
 
-/** At most one per target is kept: the newest. */
+/** At most one per neighbour check is kept: the newest. */
 function staleSeen(before: readonly StaleSeen[], results: readonly CheckResult[], at: Millis): readonly StaleSeen[] {
   const found = results.flatMap((result): StaleSeen[] => {
     const { mac, asked, answers } = result.evidence ?? {};
     if (result.check !== "neighbour" || !mac || asked !== true || !answers?.length) return [];
-    return answers.some((answer) => answer.mac === mac) ? [] : [{ target: result.target, mac, at }];
+    return answers.some((answer) => answer.mac === mac)
+      ? []
+      : [{ target: result.target, id: result.id ?? result.check, mac, at }];
   });
   if (found.length === 0) return before;
-  return [...before.filter((old) => !found.some((now) => now.target === old.target)), ...found];
+  return [...before.filter((old) => !found.some((now) => now.target === old.target && now.id === old.id)), ...found];
 }
 
 /** Takes a host's facts in; null when it did not answer. */
@@ -166,6 +172,7 @@ export function recordFacts(view: SiteView, host: string, facts: HostFacts | nul
   if (before === undefined || facts === null) return view;
   const standing: Record<string, Millis> = {};
   for (const finding of findings(facts, before.declared)) standing[finding] = before.standing[finding] ?? mono;
+  const isBack = hasParent(facts) && before.facts !== null && !hasParent(before.facts);
   const isNew = facts.link.ifindex !== null && facts.link.ifindex !== before.facts?.link.ifindex;
   const after: HostView = {
     ...before,
@@ -174,9 +181,12 @@ export function recordFacts(view: SiteView, host: string, facts: HostFacts | nul
     standing,
     ...(isNew ? { ifindexSince: mono } : {}),
     ...(isNew && before.facts !== null ? { remadeAt: mono } : {}),
+    ...(isBack ? { parentSince: mono } : {}),
   };
   return { ...view, hosts: { ...view.hosts, [host]: after } };
 }
+
+const hasParent = (facts: HostFacts): boolean => facts.parent.exists === true && facts.parent.up !== false;
 
 /** Words for what is not right in the facts. Null is unknown and never a finding. */
 function findings(facts: HostFacts, declared: LinkConfig | null): string[] {

@@ -25,7 +25,11 @@ export function latest(check: CheckHistory | undefined): Sample | undefined {
 
 /** A target is shown by its worst check: failed when one fails, ok when all are, otherwise unknown. */
 export function targetVerdict(vantage: VantageView, target: string): Verdict {
-  const verdicts = checksOf(vantage, target).map((check) => verdictOf(check.samples));
+  return worstVerdict(checksOf(vantage, target));
+}
+
+export function worstVerdict(checks: readonly CheckHistory[]): Verdict {
+  const verdicts = checks.map((check) => verdictOf(check.samples));
   if (verdicts.includes("failed")) return "failed";
   return verdicts.length > 0 && verdicts.every((verdict) => verdict === "ok") ? "ok" : "unknown";
 }
@@ -48,9 +52,8 @@ export function failingSince(check: CheckHistory): number | null {
   return since;
 }
 
-/** Whether the newest sample of every check of the target is good. Never true when nothing is known. */
-export function isGood(vantage: VantageView, target: string): boolean {
-  const checks = checksOf(vantage, target);
+/** Whether the newest sample of every one of these checks is good. Never true when nothing is known. */
+export function areGood(checks: readonly CheckHistory[]): boolean {
   return checks.length > 0 && checks.every((check) => latest(check)?.ok === true);
 }
 

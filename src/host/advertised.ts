@@ -11,6 +11,8 @@ export interface AdvertisedInput {
   /** Null: the node's labels may not be read; a selector by host name can be judged all the same. */
   readonly nodeLabels: Readonly<Record<string, string>> | null;
   readonly link: string;
+  /** Other nodes that may announce (`link.also`), by their names. */
+  readonly others: readonly string[];
   readonly advertisements: readonly KubeAdvertisement[];
   readonly pools: readonly KubePool[];
 }
@@ -69,11 +71,12 @@ export function evaluateAdvertised(input: AdvertisedInput): AdvertisedFacts | nu
     const names = here.map((ad) => ad.name).join(", ");
     return say(false, union(here), `L2Advertisement ${names} names ${union(here).join(", ")}, not ${link}`);
   }
-  return say(
-    false,
-    [],
-    `the node selectors of L2Advertisement ${byPool.map((ad) => ad.name).join(", ")} leave out node ${node}`,
+  const nodes = input.others.filter((other) =>
+    byPool.some((ad) => coversNode(ad, { "kubernetes.io/hostname": other }, false) === true),
   );
+  const names = byPool.map((ad) => ad.name).join(", ");
+  const reason = `the node selectors of L2Advertisement ${names} leave out node ${node}`;
+  return { ...say(false, [], nodes.length === 0 ? reason : `${reason} and name ${nodes.join(", ")}`), nodes };
 }
 
 function union(ads: readonly KubeAdvertisement[]): string[] {

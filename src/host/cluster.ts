@@ -104,10 +104,15 @@ async function askAdvertised(
   ]);
   if (!advertisements.ok || !pools.ok) return null;
   const wanted = links.flatMap((guarded) =>
-    [...byService(guarded)].map(([service, addresses]) => ({ link: guarded.link.name, service, addresses })),
+    [...byService(guarded)].map(([service, addresses]) => ({
+      link: guarded.link.name,
+      others: Object.keys(guarded.link.also),
+      service,
+      addresses,
+    })),
   );
   const facts = await Promise.all(
-    wanted.map(async ({ link, service, addresses }) => {
+    wanted.map(async ({ link, others, service, addresses }) => {
       const found = await kubernetes.service(service);
       if (!found.ok && found.status === null) return null;
       return evaluateAdvertised({
@@ -118,6 +123,7 @@ async function askAdvertised(
         node: speaker.node,
         nodeLabels: labels.ok ? labels.value : null,
         link,
+        others,
         advertisements: advertisements.value,
         pools: pools.value,
       });

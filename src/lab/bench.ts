@@ -1,11 +1,13 @@
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import type { LinkConfig } from "../core/config/schema.ts";
 import type { LabHouse } from "./house.ts";
 import type { Machine, Pod } from "./house-plan.ts";
 import { RUN_DIR } from "./lab-config.ts";
+import { isIpv6 } from "./network6.ts";
 import { bootLinks } from "./node-boot.ts";
+import { forwardingRules } from "./node-network.ts";
 import { inside, ipBatch, must, run } from "./shell.ts";
-import { forwardingRules } from "./topology.ts";
 
 /** What a fault may do to the house, in the words of a house. */
 export class Bench {
@@ -35,6 +37,11 @@ export class Bench {
     return this.plan.pods.filter((pod) => pod.target.checks.some((check) => check.kind === kind) && wanted(pod));
   }
 
+  /** Where the bridge is that the guests' ports are on. */
+  get bridgeNs(): string {
+    return this.plan.shape === "guest" ? this.plan.ns.hypervisor : this.plan.node.ns;
+  }
+
   machines(at: Machine["at"]): readonly Machine[] {
     return this.plan.machines.filter((machine) => machine.at === at && machine.vantages.length > 0);
   }
@@ -62,10 +69,16 @@ export class Bench {
   async clientsLearn(mac: string): Promise<void> {
     const { plan, link } = this;
     const addresses = plan.pods.flatMap((pod) => pod.addresses);
-    for (const address of addresses) {
+    for (const address of addresses.filter((each) => !isIpv6(each))) {
       const once = ["arping", "-q", "-U", "-c", "1", "-w", "0.01", "-S", address, "-i", link.name, address];
       await run(inside(plan.node.ns, once));
     }
+    await this.clientsHold(mac);
+  }
+
+  /** Every client on the link holds this MAC for the addresses, whatever anybody sends. */
+  async clientsHold(mac: string): Promise<void> {
+    const addresses = this.plan.pods.flatMap((pod) => pod.addresses);
     const clients = [...this.machines("bridge"), ...this.machines("switch")];
     await Promise.all(
       clients.flatMap(({ ns }) =>
@@ -80,19 +93,19 @@ export class Bench {
     );
   }
 
-  /** Holds the guard, as `hairpin pause` does on the host, while something is done that a real guard would undo at once. */
+  /**
+   * Holds the guard, as `hairpin pause` does on the host, while something is done that a real guard would undo at once. Within another
+   * hold it changes nothing.
+   */
   async holdingGuard(reason: string, act: () => Promise<void>): Promise<void> {
     const file = `${RUN_DIR}/pause`;
-    await writeFile(file, JSON.stringify({ until: new Date(Date.now() + 30_000).toISOString(), reason }));
+    if (existsSync(file)) return act();
+    await writeFile(file, JSON.stringify({ until: new Date(Date.now() + 60_000).toISOString(), reason }));
     try {
       await act();
     } finally {
       await rm(file, { force: true });
     }
-  }
-
-  async linkExists(): Promise<boolean> {
-    return (await run(["ip", "-n", this.plan.node.ns, "link", "show", this.link.name])).code === 0;
   }
 
   /** The house's own last resort: the link as declared, if nobody made it. */
@@ -104,7 +117,8 @@ export class Bench {
   }
 
   async forwardingRules(present: boolean): Promise<void> {
-    await run(inside(this.plan.node.ns, ["nft", "delete", "table", "ip", "kube-proxy"]));
+    for (const family of ["ip", "ip6"])
+      await run(inside(this.plan.node.ns, ["nft", "delete", "table", family, "kube-proxy"]));
     if (present) await must(inside(this.plan.node.ns, ["nft", "-f", "-"]), forwardingRules(this.plan));
   }
 

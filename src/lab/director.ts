@@ -1,12 +1,14 @@
 import { mkdir, rm } from "node:fs/promises";
 import { monoMillis } from "../runtime/node/clock.ts";
 import { Bench } from "./bench.ts";
+import { askDoctors } from "./doctors.ts";
 import type { Fault } from "./faults/fault.ts";
 import type { LabHouse } from "./house.ts";
 import { LAB } from "./lab-config.ts";
 import type { FaultResult, Moment } from "./moment.ts";
 import { Narrator, roundChecks } from "./narrator.ts";
 import type { HairpinProcess, LogLine } from "./processes.ts";
+import { followFacts } from "./recording.ts";
 import type { Said } from "./standins/channel.ts";
 import { expectedEnding, Story } from "./story.ts";
 import type { Timeline } from "./timeline.ts";
@@ -24,9 +26,18 @@ interface Heard {
   goodSince: number;
 }
 
+/** What the director does besides telling the story. */
+export interface Extras {
+  /** While each fault stands, `hairpin doctor` is asked at every place. */
+  readonly doctor: boolean;
+  /** Every round and every change of the host's facts is told in full: what golden incidents are made of. */
+  readonly record: boolean;
+}
+
 /** Starts hairpin in the house, breaks the house, watches what happens, and says how it came out. */
 export class Director {
   readonly #timeline: Timeline;
+  readonly #extras: Extras;
   readonly #narrator = new Narrator();
   readonly #heard = new Map<string, Heard>();
   readonly #ready = new Set<string>();
@@ -40,9 +51,10 @@ export class Director {
   #broken: Fault | null = null;
   #surprise: string | null = null;
 
-  constructor(timeline: Timeline, origin: number) {
+  constructor(timeline: Timeline, origin: number, extras: Extras = { doctor: false, record: false }) {
     this.#timeline = timeline;
     this.#origin = origin;
+    this.#extras = extras;
   }
 
   readonly ears = {
@@ -83,6 +95,12 @@ export class Director {
       "every process to be ready",
     );
     const roles = house.roles().map(({ who, kind }) => (kind === "vantage" ? `vantage ${who}` : who));
+    if (this.#extras.record) {
+      for (const host of Object.keys(house.plan.house.hosts))
+        followFacts(host, (facts) =>
+          this.say("", { who: host, what: "heard_facts", fields: { mono_ms: monoMillis(), facts } }),
+        );
+    }
     this.say(`the house stands: ${roles.join(", ")} run, ${Math.round(monoMillis() - began)} ms after the cables`);
   }
 
@@ -169,12 +187,41 @@ export class Director {
       await sleep(LOOK_EVERY_MS);
     }
     this.#timeline.waiting(null);
-    stopped.yes = true;
     const [result, complaints] = [story.result(), story.complaints()];
+    const stands = ending === "told" || ending === "quiet";
+    if (this.#extras.doctor && stands) await this.#doctors(fault);
+    stopped.yes = true;
     this.#story = null;
     this.#timeline.result(result, complaints, this.#origin);
     await later;
+    if (this.#extras.doctor && !stands) await this.#oncemore(fault);
     return { result, complaints };
+  }
+
+  async #doctors(fault: Fault): Promise<void> {
+    for (const { place, exit, cause, verdict } of await askDoctors(this.house))
+      this.say(verdict, { who: place, what: "doctor", tone: "faint", fields: { fault: fault.name, exit, cause } });
+  }
+
+  /** What is repaired at once cannot be looked at: the guard is held, and the same fault made once more for the doctor. */
+  async #oncemore(fault: Fault): Promise<void> {
+    const { bench } = this;
+    await bench.holdingGuard("the doctor looks at the fault", async () => {
+      this.say("the same once more, with the guard held", { what: "again", fields: { mono_ms: monoMillis() } });
+      await fault.inject(bench);
+      // A vantage that asks cures what it asks about; where the guard's own facts are looked at, it may go on.
+      if (fault.ending === "heal") this.#vantages("SIGSTOP");
+      await fault.beforeLook?.(bench, sleep);
+      await this.#doctors(fault);
+      this.#vantages("SIGCONT");
+      // Its own end belongs to some faults: a bridge comes back, and the restore builds on it.
+      await fault.later?.(bench, async () => {});
+    });
+    this.#isQuiet = false; // What the hub has seen of it must not weigh on the next fault.
+  }
+
+  #vantages(signal: "SIGSTOP" | "SIGCONT"): void {
+    for (const process of this.house.processes.values()) if (process.kind === "vantage") process.child.kill(signal);
   }
 
   /** Puts the house right again; hub and host start anew where the incident would weigh on the next one (damping, cool-down). */
@@ -186,6 +233,7 @@ export class Director {
     await this.bench.cleanUp();
     this.#doomed.clear();
     if (!next) return true;
+    if (this.#extras.doctor) await this.bench.flushNeighbours();
     for (const heard of this.#heard.values()) heard.rounds = 0;
     const isGreen = this.#isQuiet ? await this.green(1) : await this.#startAnew();
     this.say("the house is put right again");
@@ -221,6 +269,10 @@ export class Director {
 
   #line(who: string, line: LogLine): void {
     if (line.event === "ready") this.#ready.add(`${String(line["name"])}:${who}`);
+    if (this.#extras.record && line.event === "round") {
+      const fields = { mono_ms: line.mono_ms, control: line["control"], checks: line["checks"] };
+      this.#tell({ mono: line.mono_ms ?? 0, who, what: "heard_round", text: "", tone: "faint", fields });
+    }
     if (line.event === "round") {
       const good = roundChecks(line).every((check) => check.ok);
       const heard = this.#heard.get(who) ?? { rounds: 0, good: false, goodSince: 0 };

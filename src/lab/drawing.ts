@@ -23,7 +23,9 @@ export function drawHouse(plan: HousePlan, brnf: number): readonly string[] {
   const announced = link === undefined ? `${node.bridge} (no link of its own)` : `${link.name}  ${link.mac}`;
   const right = [
     `${node.name}: ${node.bridge} ${node.address}`,
-    `uplink ${node.uplink} · bridge-nf-call-iptables ${brnf}`,
+    plan.shape === "guest"
+      ? `a guest: tap100i0 ─ fwbr100i0 ─ vmbr0 · bridge-nf-call-iptables ${brnf}`
+      : `uplink ${node.uplink} · bridge-nf-call-iptables ${brnf}`,
     ` └─ ${announced}`,
     ...pods.map((pod) => `     ${pod.target.name.padEnd(10)} ${pod.addresses.join(", ")} → pod ${pod.ip}`),
   ];

@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import type { House, Target } from "../core/config/house.ts";
 import { homeAssistantAt, machinesOf } from "./machine-places.ts";
 import { AddressBook, contains, freeNetwork, isIpv4, type Network, networkOf, spanOf, toAddress } from "./network.ts";
+import { isIpv6, namedAfter, prefixOf } from "./network6.ts";
 import { type Receiver, receiversOf } from "./receivers.ts";
 import { portsOf, type ServicePort } from "./services.ts";
 
@@ -19,8 +20,11 @@ export interface Machine {
 /** One target's workload: the pod behind its addresses. */
 export interface Pod {
   readonly target: Target;
+  /** Of both families, as the configuration names them. */
   readonly addresses: readonly string[];
   readonly ip: string;
+  /** Null in a house without IPv6. */
+  readonly ip6: string | null;
   readonly ports: readonly ServicePort[];
   /** The Service of the configuration, or one made up for the lab. */
   readonly service: string;
@@ -35,13 +39,18 @@ export interface BridgeLink {
 /** Everything about the simulated house that is inferred from a configuration, before anything is made. */
 export interface HousePlan {
   readonly house: House;
+  /** `guest`: the node is a virtual machine, and the link's parent is its card (topology.ts says how it is plugged in). */
+  readonly shape: Shape;
   readonly lan: Network;
+  /** The network of the IPv6 targets, 64 bits; null without any. */
+  readonly lan6: readonly number[] | null;
   readonly gateway: string;
   readonly node: {
     readonly ns: string;
     readonly name: string;
     readonly address: string;
     readonly uplink: string;
+    /** The parent of the link: a bridge, or the card of a guest. */
     readonly bridge: string;
     readonly bridgeMac: string;
   };
@@ -59,7 +68,31 @@ export interface HousePlan {
   /** ADDRESS:PORT on which the recursive DNS stand-in answers. */
   readonly resolvers: readonly { readonly address: string; readonly port: number }[];
   readonly receivers: readonly Receiver[];
-  readonly ns: { readonly switch: string; readonly pods: string; readonly router: string };
+  /** A LAN address that nobody has: for a machine that is no part of the configuration. */
+  readonly spare: string;
+  readonly ns: {
+    readonly switch: string;
+    readonly pods: string;
+    readonly router: string;
+    readonly hypervisor: string;
+  };
+}
+
+export const SHAPES = ["bridge", "guest"] as const;
+export type Shape = (typeof SHAPES)[number];
+
+/** Cards as udev, Proxmox and cloud images name them, and their VLAN interfaces: a parent of such a name is no bridge. */
+const CARD = /^(en[ospx]|eth|ens|em\d|p\d+p\d)/;
+
+/** The shape that the name of the link's parent tells. */
+export function shapeOf(house: House): Shape {
+  return CARD.test(house.links[0]?.parent ?? "") ? "guest" : "bridge";
+}
+
+/** A VLAN interface by its name: CARD.ID. Null for any other. */
+export function vlanOf(name: string): { readonly card: string; readonly id: number } | null {
+  const match = /^(.+)\.(\d{1,4})$/.exec(name);
+  return match === null ? null : { card: match[1]!, id: Number(match[2]) };
 }
 
 /** RFC 5737 documentation address: where every outgoing name of the lab leads. */
@@ -129,7 +162,7 @@ function own(wanted: string, taken: ReadonlySet<string>): string {
 }
 
 /** Infers the whole house. Pure: nothing is asked of the machine. */
-export function planHouse(house: House): HousePlan {
+export function planHouse(house: House, shape: Shape = shapeOf(house)): HousePlan {
   const hints = lanHints(house);
   const lan = lanOf(house, hints);
   const inLan = (address: string | null): string | null =>
@@ -164,13 +197,14 @@ export function planHouse(house: House): HousePlan {
     ns: nodeNs,
     name: nodeName,
     address: nodeAddress,
-    uplink: ["eno1", "enp1s0", "eth9"].find((each) => !ifaces.has(each))!,
+    // A guest's other card leads to a network of its own.
+    uplink: (shape === "guest" ? ["ens19", "eth9"] : ["eno1", "enp1s0", "eth9"]).find((each) => !ifaces.has(each))!,
     bridge: link?.parent ?? "bridge0",
     bridgeMac: bridgeMac(house),
   };
   const routedNet = freeNetwork(["10.77.0.0", "172.29.77.0", "192.168.177.0"], 24, [lan]);
   const podNet = freeNetwork(["10.244.0.0", "10.42.0.0", "172.30.0.0"], 24, [lan, routedNet]);
-  const machines = machinesOf(house, { hints, inLan, book, routedNet, nodeAddress, hubAddress });
+  const machines = portsIn(shape, machinesOf(house, { hints, inLan, book, routedNet, nodeAddress, hubAddress }));
   const homeAssistant = homeAssistantAt(machines, hints.homeAssistant, book, house, inLan);
   const all = homeAssistant !== null && !machines.includes(homeAssistant) ? [...machines, homeAssistant] : machines;
   const hubMachine = all.find((machine) => machine.address === hubAddress);
@@ -187,15 +221,18 @@ export function planHouse(house: House): HousePlan {
   const outside = [...new Set([gateway, ...elsewhere, WORLD])].filter(
     (address) => isIpv4(address) && !machineAddresses.has(address),
   );
+  const six = targets.find(isIpv6);
   return {
     house,
+    shape,
     lan,
+    lan6: six === undefined ? null : prefixOf(six),
     gateway,
     node,
     hub: { ns: hubNs, address: hubAddress, port: hubPort(house) },
     machines: withHub,
     homeAssistant,
-    pods: podsOf(house, podNet),
+    pods: podsOf(house, podNet, six !== undefined),
     podNet,
     podGateway: toAddress(podNet.base + 1),
     routedNet,
@@ -203,7 +240,13 @@ export function planHouse(house: House): HousePlan {
     worldAddresses: outside.filter((address) => !contains(lan, address)),
     resolvers: resolversOf(house, gateway),
     receivers: receiversOf(house),
-    ns: { switch: own("switch", reserved), pods: own("pods", reserved), router: own("router", reserved) },
+    spare: book.take(247),
+    ns: {
+      switch: own("switch", reserved),
+      pods: own("pods", reserved),
+      router: own("router", reserved),
+      hypervisor: own("hypervisor", reserved),
+    },
   };
 }
 
@@ -232,11 +275,31 @@ function resolversOf(house: House, gateway: string): readonly { address: string;
   );
 }
 
-function podsOf(house: House, podNet: Network): readonly Pod[] {
+/** The number that Proxmox gives the node; the guests beside it have the next ones. */
+export const NODE_GUEST = 100;
+
+/** On a hypervisor a guest's port is a tap behind a bridge of its own, named after its number. */
+function portsIn(shape: Shape, machines: readonly Machine[]): readonly Machine[] {
+  if (shape === "bridge") return machines;
+  let guest = NODE_GUEST;
+  return machines.map((machine) => (machine.at === "bridge" ? { ...machine, port: `tap${++guest}i0` } : machine));
+}
+
+/** Where the pods of a dual-stack house are: a unique local network (RFC 4193), clear of what a house would choose. */
+export const POD_NET6: readonly number[] = [0xfd00, 0x10, 0x244, 0];
+export const ROUTED_NET6: readonly number[] = [0xfd00, 0x10, 0x77, 0];
+
+/** The IPv6 address of a machine on the LAN, after its IPv4 one. */
+export function address6In(plan: HousePlan, address: string): string {
+  return namedAfter(plan.lan6 ?? [], plan.lan, address);
+}
+
+function podsOf(house: House, podNet: Network, isDual: boolean): readonly Pod[] {
   return house.targets.map((target, index) => ({
     target,
-    addresses: target.addresses.filter(isIpv4),
+    addresses: target.addresses,
     ip: toAddress(podNet.base + 10 + index),
+    ip6: isDual ? namedAfter(POD_NET6, podNet, toAddress(podNet.base + 10 + index)) : null,
     ports: portsOf(target),
     service: target.service ?? `default/${target.name.toLowerCase().replace(/[^a-z0-9-]/g, "-")}`,
   }));

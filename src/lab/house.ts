@@ -3,7 +3,7 @@ import type { Vantage } from "../core/config/house.ts";
 import type { Config } from "../core/config/schema.ts";
 import type { JoinToken } from "../core/plan.ts";
 import type { LoadedConfig } from "../runtime/node/config-file.ts";
-import { type HousePlan, planHouse } from "./house-plan.ts";
+import { type HousePlan, planHouse, type Shape } from "./house-plan.ts";
 import { CONFIG_FILE, LAB, type LabSecrets, writeLabConfig } from "./lab-config.ts";
 import { bootLinks } from "./node-boot.ts";
 import { type HairpinProcess, type LogLine, startProcess } from "./processes.ts";
@@ -48,8 +48,8 @@ export class LabHouse {
   }
 
   /** Writes the configuration and builds the network, up to the link; nothing runs yet. */
-  static async build(loaded: LoadedConfig, brnf: number, ears: HouseEars): Promise<LabHouse> {
-    const plan = planHouse(loaded.house);
+  static async build(loaded: LoadedConfig, brnf: number, ears: HouseEars, shape?: Shape): Promise<LabHouse> {
+    const plan = planHouse(loaded.house, shape);
     await mkdir(LAB, { recursive: true, mode: 0o755 });
     const secrets = await writeLabConfig(loaded.config, plan);
     await buildHouse(plan, { brnf });

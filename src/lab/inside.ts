@@ -2,9 +2,11 @@ import { createServer, Socket } from "node:net";
 import { monoMillis } from "../runtime/node/clock.ts";
 import { loadConfig } from "../runtime/node/config-file.ts";
 import { Director } from "./director.ts";
-import { findFault, TOUR } from "./faults/catalogue.ts";
+import { calm, findFault, TOUR } from "./faults/catalogue.ts";
 import type { Fault } from "./faults/fault.ts";
 import { LabHouse } from "./house.ts";
+import { planHouse, type Shape } from "./house-plan.ts";
+import { missingVlans } from "./hypervisor.ts";
 import { CONTROL_SOCKET, RELAY_PORT } from "./lab-config.ts";
 import { must } from "./shell.ts";
 import { type Timeline, timelineFor } from "./timeline.ts";
@@ -15,6 +17,12 @@ export interface InsideOptions {
   readonly json: boolean;
   readonly keep: boolean;
   readonly brnf: number;
+  /** Nothing is broken for so long, instead of any fault; null: faults. */
+  readonly calmMs: number | null;
+  readonly doctor: boolean;
+  readonly record: boolean;
+  /** What the link's parent is; undefined: what its name tells. */
+  readonly shape: Shape | undefined;
 }
 
 /** The descriptor that only the outer process holds open: when it closes, whoever started the lab is gone. */
@@ -34,17 +42,18 @@ export async function runInside(options: InsideOptions): Promise<number> {
   await must(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]);
   const start = monoMillis();
   const timeline = timelineFor(options.json, start);
-  const director = new Director(timeline, start);
-  const house = await LabHouse.build(loaded, options.brnf, director.ears);
+  const director = new Director(timeline, start, { doctor: options.doctor, record: options.record });
+  const missing = await missingVlans(planHouse(loaded.house, options.shape));
+  if (missing !== null) {
+    director.say(`this house cannot be built: ${missing}`, { tone: "held", what: "skipped" });
+    return 3;
+  }
+  const house = await LabHouse.build(loaded, options.brnf, director.ears, options.shape);
   timeline.house(house.plan, options.brnf);
   await director.raise(house);
   const names = options.faults.length > 0 ? options.faults : options.keep ? [] : TOUR;
-  const code = await runFaults(
-    director,
-    timeline,
-    names.flatMap((name) => findFault(name) ?? []),
-    options.keep,
-  );
+  const faults = options.calmMs === null ? names.flatMap((name) => findFault(name) ?? []) : [calm(options.calmMs)];
+  const code = await runFaults(director, timeline, faults, options.keep);
   if (!options.keep) return code;
   await serveControl(director, timeline);
   return new Promise(() => {}); // Until a signal, or the end of whoever started it.

@@ -6,6 +6,7 @@ import type { HousePlan, Pod } from "./house-plan.ts";
 import { WORLD } from "./house-plan.ts";
 import { KUBE_PORT, type LabSecrets } from "./lab-config.ts";
 import { isIpv4, toAddress, toNumber } from "./network.ts";
+import { isIpv6 } from "./network6.ts";
 import { certificateNames } from "./services.ts";
 import { spawnIn } from "./shell.ts";
 import type { Said } from "./standins/channel.ts";
@@ -99,7 +100,7 @@ export function podInit(pod: Pod, authority: Authority): PodInit {
   const issuers = pod.target.checks.flatMap((check) => (check.kind === "oidc" ? [check.issuer] : []));
   return {
     target: pod.target.name,
-    ip: pod.ip,
+    ips: pod.ip6 === null ? [pod.ip] : [pod.ip, pod.ip6],
     ports: pod.ports,
     records: recordsOf([pod.target]),
     site: { pages, issuers, certificates },
@@ -178,10 +179,7 @@ function clusterInit(plan: HousePlan): ClusterInit {
   const groups = plan.house.groups.filter((group) => group.targets.length > 0);
   const name = (group: string) => (groups.length === 1 ? "homelab" : group.replace(/[^a-z0-9-]/gi, "-").toLowerCase());
   const addressesOf = (group: string) =>
-    plan.pods
-      .filter((pod) => pod.target.group === group)
-      .flatMap((pod) => pod.addresses)
-      .map(toNumber);
+    plan.pods.filter((pod) => pod.target.group === group).flatMap((pod) => pod.addresses);
   return {
     node: plan.node.name,
     nodeAddress: plan.node.address,
@@ -198,7 +196,11 @@ function clusterInit(plan: HousePlan): ClusterInit {
     })),
     pools: groups.map((group) => {
       const all = addressesOf(group.name);
-      const range = all.length === 0 ? [] : [`${toAddress(Math.min(...all))}-${toAddress(Math.max(...all))}`];
+      const four = all.filter(isIpv4).map(toNumber);
+      const range = [
+        ...(four.length === 0 ? [] : [`${toAddress(Math.min(...four))}-${toAddress(Math.max(...four))}`]),
+        ...all.filter(isIpv6).map((address) => `${address}/128`),
+      ];
       return {
         name: `${name(group.name)}-pool`,
         addresses: range,

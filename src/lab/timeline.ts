@@ -28,7 +28,7 @@ export function jsonTimeline(write: (text: string) => void, now: () => number, s
         targets: plan.pods.map((pod) => ({ name: pod.target.name, addresses: pod.addresses })),
       }),
     moment: (moment, origin) => line(momentJson(moment, origin)),
-    fault: (fault, title) => line({ at_ms: 0, who: "lab", what: "fault", fault, text: title }),
+    fault: (fault, title) => line({ at_ms: 0, who: "lab", what: "fault", fault, text: title, mono_ms: now() }),
     result: (result, complaints) => {
       for (const complaint of complaints) lab("unexpected", { fault: result.fault, text: complaint });
       line(result);

@@ -254,7 +254,11 @@ test("a link that was just made is not told before the speaker has had its look 
   assert.deepEqual([world.assess().state, world.assess().cause], ["suspect", null]);
   assert.equal(world.rounds(14, both(green)).facts({ link }).assess().cause, "not_announced");
   const dead = calm().facts({ link }).rounds(4, both(silent)).facts({ link });
-  assert.equal(dead.assess().cause, "not_announced", "what fails above layer 2 is told at once");
+  assert.deepEqual([dead.assess().state, dead.assess().cause], ["suspect", null], "it follows from the link's absence");
+  assert.equal(dead.rounds(14, both(silent)).facts({ link }).assess().cause, "not_announced");
+  const speaker = { ...factsOf().speaker, announce_failed: true };
+  const gaveUp = calm().facts({ link, speaker }).rounds(4, both(silent)).facts({ link, speaker });
+  assert.equal(gaveUp.assess().cause, "not_announced", "a speaker that has given up is told at once");
 });
 
 test("whoever is asked first after a repair does not make the others a path of their own", () => {

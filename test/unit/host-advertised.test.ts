@@ -28,9 +28,17 @@ const input = (more: Partial<AdvertisedInput> = {}): AdvertisedInput => ({
   node: "n5",
   nodeLabels: { "kubernetes.io/hostname": "n5", rack: "1" },
   link: "metallb0",
+  others: [],
   advertisements: [ad()],
   pools: [pool()],
   ...more,
+});
+
+test("another declared node that the selectors name is told", () => {
+  const advertisements = [ad({ nodeSelectors: [{ matchLabels: { "kubernetes.io/hostname": "n6" } }] })];
+  const found = evaluateAdvertised(input({ advertisements, others: ["n6", "n7"] }));
+  assert.deepEqual([found?.covered, found?.nodes], [false, ["n6"]]);
+  assert.match(found?.reason ?? "", /leave out node n5 and name n6/);
 });
 
 const cases: readonly [
@@ -57,7 +65,7 @@ const cases: readonly [
   [
     "another node",
     { advertisements: [ad({ nodeSelectors: [{ matchLabels: { "kubernetes.io/hostname": "n6" } }] })] },
-    { covered: false, interfaces: [], reason: /leave out node n5/ },
+    { covered: false, interfaces: [], reason: /leave out node n5$/ },
   ],
   ["deleted", { advertisements: [] }, { covered: false, interfaces: [], reason: /there is no L2Advertisement/ }],
   [

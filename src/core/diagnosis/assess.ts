@@ -9,7 +9,7 @@ import { adviceFor } from "./advice.ts";
 import { findCause, votes } from "./causes.ts";
 import type { Finding } from "./finding.ts";
 import { announcedElsewhereHere } from "./neighbour-rows.ts";
-import { isAware, type Scene, sceneOf } from "./scene.ts";
+import { isAware, isIpv6, type Scene, sceneOf } from "./scene.ts";
 import { summarise } from "./summary.ts";
 
 /** Host facts count as a vote after they have stood for so long: a speaker being restarted has no socket for a second. */
@@ -143,7 +143,18 @@ function startOf(scene: Scene, cause: Cause): Step | null {
   if (own.by === "guard") return scene.facts !== null && !scene.facts.guard ? "ensure-link" : null;
   if (own.by !== "remedy") return null;
   if (cause === "not_announced" && announcedElsewhereHere(scene).length > 0) return null;
-  return cause === "not_announced" && scene.facts?.speaker.listening === false ? "restart-speaker" : own.from;
+  if (cause !== "not_announced") return own.from;
+  return scene.facts?.speaker.listening === false || onlyIpv6IsSilent(scene) ? "restart-speaker" : own.from;
+}
+
+/**
+ * A link that is made anew is answered on for IPv4 by the speaker's next scan, and for IPv6 not before its restart: it joins the groups
+ * in which neighbours are asked only as a Service is announced for the first time (facts/l2, measured). Nothing smaller cures that.
+ */
+function onlyIpv6IsSilent(scene: Scene): boolean {
+  const silent = scene.looks.filter((look) => look.neighbourFailed && look.answers?.length === 0);
+  const answered = scene.looks.some((look) => !isIpv6(look.address) && (look.answers?.length ?? 0) > 0);
+  return answered && silent.length > 0 && silent.every((look) => isIpv6(look.address));
 }
 
 function linkRight(scene: Scene): boolean | null {

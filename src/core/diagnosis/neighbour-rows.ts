@@ -100,7 +100,7 @@ function answeredElsewhere(scene: Scene): readonly Look[] {
 }
 
 /** An advertisement covers the Service on this node, on another interface than the link. */
-const isElsewhere = (entry: AdvertisedFacts): boolean => !entry.covered && (entry.interfaces?.length ?? 0) > 0;
+export const isElsewhere = (entry: AdvertisedFacts): boolean => !entry.covered && (entry.interfaces?.length ?? 0) > 0;
 
 /** Why nobody answers on the link although MetalLB announces: it was told to announce on another interface. No step cures that. */
 export function announcedElsewhereHere(scene: Scene): readonly AdvertisedFacts[] {
@@ -161,16 +161,16 @@ export const staleNeighbour: Row = (scene) => {
 };
 
 /**
- * Whether all is green above layer 2 and only who-has is unanswered, over a link that was just made: the speaker looks at its links
- * every 10 s, and then answers. Until then there is nothing to tell.
+ * Whether the link was made so short a time ago that the speaker need not have found it: it looks at its links every 10 s, and then
+ * answers. Until then nobody answering follows from the link's having been gone, which was told. Where the speaker has given up, it
+ * says so, and nothing is waited for.
  */
 export function isSettling(scene: Scene): boolean {
-  const since = scene.group.host === null ? undefined : scene.view.hosts[scene.group.host.name]?.ifindexSince;
+  const host = scene.group.host === null ? undefined : scene.view.hosts[scene.group.host.name];
+  // A hub that has just started does not know how old the link is; the host says nothing of a listener while it is young.
+  const since = host?.remadeAt ?? (scene.facts?.speaker.listening === null ? host?.ifindexSince : undefined);
   if (since === undefined || scene.now - since > LISTENER_STANDS) return false;
-  const failed = failedLooks(scene);
-  return failed.every(
-    (look) => look.answers?.length === 0 && failures(look).every(({ check }) => check.kind === "neighbour"),
-  );
+  return !scene.stood("announce_failed", 0);
 }
 
 export const notAnnounced: Row = (scene) => {

@@ -1,24 +1,24 @@
+import type { Vantage } from "../config/house.ts";
 import type { FailureCode } from "../failure.ts";
+import { isFresh } from "../history.ts";
+import { SECOND } from "../units.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
 import { FACT_STANDS } from "./link-rows.ts";
-import { contradicts, failures, isServedBeside, wasRefused } from "./scene.ts";
+import { contradicts, failures, isServedBeside, type Scene, wasRefused } from "./scene.ts";
 import * as say from "./sentences.ts";
 
 export const lanPath: Row = (scene) => {
   const lan = scene.house.vantages.filter((vantage) => vantage.where === "lan" || vantage.where === "routed");
-  const isBad = (name: string) =>
-    scene.silent.some((vantage) => vantage.name === name) ||
-    failedLooks(scene).some((look) => look.vantage.name === name);
-  const bad = lan.filter((vantage) => isBad(vantage.name));
+  const failed = failedLooks(scene);
+  const fails = (vantage: Vantage) => failed.some((look) => look.vantage.name === vantage.name);
+  const bad = lan.filter((vantage) => fails(vantage) || scene.silent.includes(vantage));
   const cut = scene.stood("uplink_down", FACT_STANDS);
-  const cutSeen = cut && (bad.length > 0 || scene.silent.length > 0 || failedLooks(scene).length > 0);
+  const cutSeen = cut && (bad.length > 0 || scene.silent.length > 0 || failed.length > 0);
   const vmFine = scene.looks.some(
-    (look) =>
-      look.vantage.where === "vm" && look.good && failedLooks(scene).some((failed) => contradicts(scene, look, failed)),
+    (look) => look.vantage.where === "vm" && look.good && failed.some((bad) => contradicts(scene, look, bad)),
   );
-  const lanFails =
-    lan.length > 0 && lan.every((vantage) => failedLooks(scene).some((look) => look.vantage.name === vantage.name));
-  if (!cutSeen && !(lanFails && vmFine && !failedLooks(scene).some((look) => look.vantage.where === "vm"))) return null;
+  const lanFails = lan.length > 0 && lan.every(fails) && vmFine && !failed.some((look) => look.vantage.where === "vm");
+  if (!cutSeen && !lanFails && !isCutOff(scene, lan)) return null;
   const finding = everything(
     scene,
     "lan_path",
@@ -31,11 +31,33 @@ export const lanPath: Row = (scene) => {
   return { ...finding, vantages: [...new Set([...finding.vantages, ...bad.map((vantage) => vantage.name)])] };
 };
 
+/**
+ * Whether every vantage of the LAN has fallen silent and somebody on the host's side is still heard. One alone may have died: then a
+ * guest of the bridge that is heard must have lost its gateway as well. Where no port of the host tells that a cable is out (a node that
+ * is a guest itself), this is all there is.
+ */
+function isCutOff(scene: Scene, lan: readonly Vantage[]): boolean {
+  const seen = (vantage: Vantage) => scene.view.vantages[vantage.name];
+  const isHeard = (vantage: Vantage) => {
+    const view = seen(vantage);
+    return view !== undefined && isFresh(scene.view, view, scene.now);
+  };
+  const guests = scene.house.vantages.filter((vantage) => vantage.where === "vm" && isHeard(vantage));
+  const gone = lan.filter((vantage) => seen(vantage)?.at != null && !isHeard(vantage));
+  if (lan.length === 0 || gone.length < lan.length || guests.length === 0) return false;
+  return lan.length > 1 || guests.some((vantage) => seen(vantage)?.control === false);
+}
+
+/** After the parent is back the vantages need a round to find their gateway again: what they said before is explained. */
+const PARENT_SETTLES = 3 * SECOND;
+
 export const siteNetwork: Row = (scene) => {
   const offHost = scene.house.vantages.filter((vantage) => vantage.where !== "host" && !vantage.muted);
+  const back = scene.group.host === null ? undefined : scene.view.hosts[scene.group.host.name]?.parentSince;
   const bad = offHost.filter((vantage) => {
     const seen = scene.view.vantages[vantage.name];
-    return seen?.control === false && seen.at !== null && scene.now - seen.at <= scene.view.freshFor;
+    const isExplained = back !== undefined && seen?.at != null && seen.at < back + PARENT_SETTLES;
+    return seen?.control === false && seen.at !== null && !isExplained && isFresh(scene.view, seen, scene.now);
   });
   if (bad.length === 0 || bad.length * 2 < offHost.length) return null;
   const finding = everything(
@@ -72,9 +94,15 @@ export const notForwarded: Row = (scene) => {
         : look.tableMac !== null && look.tableMac === scene.linkMac;
     const timesOut: readonly FailureCode[] = ["no_reply", "unreachable"];
     const answering = look.checks.some((check) => check.kind !== "neighbour" && check.samples.at(-1)?.ok === true);
-    return right && !answering && bad.length > 0 && bad.every(({ sample }) => timesOut.includes(sample.failure!));
+    return (
+      right &&
+      !answering &&
+      !isServedBeside(scene, look) &&
+      bad.length > 0 &&
+      bad.every(({ sample }) => timesOut.includes(sample.failure!))
+    );
   });
-  const refusedSomewhere = failed.some((look) => wasRefused(look)) || isServedBeside(scene);
+  const refusedSomewhere = failed.some((look) => wasRefused(look));
   return timeouts.length > 0 && !refusedSomewhere
     ? of("not_forwarded", timeouts, [...timeouts.map(say.failed), ...say.forwardingEvidence(scene)])
     : null;

@@ -10,18 +10,20 @@ import {
   type VantageView,
 } from "../history.ts";
 import { type Millis, SECOND } from "../units.ts";
-import { checksOf, failingSince, goodSince, isGood, latest, targetVerdict, verdictOf } from "../verdict.ts";
+import { areGood, checksOf, failingSince, goodSince, latest, verdictOf, worstVerdict } from "../verdict.ts";
 
 /** A former MAC that was seen at a vantage stays evidence for so long beyond `heal.confirm`: Linux clients forget after 29–47 s. */
 const STALE_HOLD: Millis = 30 * SECOND;
 /** A voter that was heard this long after the trouble began has really looked at it. */
 const HEARD_MARGIN: Millis = 200;
 
-/** One eligible vantage's look at one target, in the words that the table of causes needs. */
+/** One eligible vantage's look at one address of a target, in the words that the table of causes needs. */
 export interface Look {
   readonly vantage: Vantage;
   readonly view: VantageView;
   readonly target: Target;
+  /** Each address is looked at by itself: IPv4 may be answered while IPv6 is not. */
+  readonly address: string;
   readonly verdict: "ok" | "failed" | "unknown";
   readonly good: boolean;
   /** The neighbour check's newest sample, while its verdict is failed or it is good. */
@@ -69,12 +71,10 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
   };
   const voters = offHost.filter((vantage) => !vantage.muted && heard(vantage));
   const looks = voters.flatMap((vantage) =>
-    targets.map((target) =>
-      lookOf(vantage, view.vantages[vantage.name]!, target, facts, {
-        now,
-        voidBefore,
-        hold,
-      }),
+    targets.flatMap((target) =>
+      target.addresses.map((address) =>
+        lookOf(vantage, view.vantages[vantage.name]!, { target, address }, facts, { now, voidBefore, hold }),
+      ),
     ),
   );
   const streaks = looks.flatMap((look) => look.checks.map(failingSince)).filter((since) => since !== null);
@@ -99,14 +99,15 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
 function lookOf(
   vantage: Vantage,
   view: VantageView,
-  target: Target,
+  { target, address }: { target: Target; address: string },
   facts: HostFacts | null,
   time: { now: Millis; voidBefore: Millis; hold: Millis },
 ): Look {
-  const checks = checksOf(view, target.name);
+  const own = (id: string) => target.addresses.length === 1 || id.endsWith(`@${address}`);
+  const checks = checksOf(view, target.name).filter((check) => own(check.id));
   const neighbourCheck = checks.find((check) => check.kind === "neighbour");
   const neighbour = latest(neighbourCheck);
-  const seen = view.stale.find((stale) => stale.target === target.name);
+  const seen = view.stale.find((stale) => stale.target === target.name && own(stale.id));
   const isStale =
     seen !== undefined &&
     seen.at > time.voidBefore &&
@@ -116,8 +117,9 @@ function lookOf(
     vantage,
     view,
     target,
-    verdict: targetVerdict(view, target.name),
-    good: isGood(view, target.name),
+    address,
+    verdict: worstVerdict(checks),
+    good: areGood(checks),
     neighbour,
     neighbourFailed: neighbourCheck !== undefined && verdictOf(neighbourCheck.samples) === "failed",
     checks,
@@ -137,11 +139,11 @@ export function isAware(scene: Scene, look: Look): boolean {
 }
 
 /**
- * Whether two looks at one target contradict each other: the good one was taken after the trouble began, and the failed one has
+ * Whether two looks at one address contradict each other: the good one was taken after the trouble began, and the failed one has
  * been heard since the good one turned good. Otherwise whoever was asked first merely does not know yet.
  */
 export function contradicts(scene: Scene, good: Look, bad: Look): boolean {
-  if (good.target.name !== bad.target.name || !isAware(scene, good)) return false;
+  if (good.target.name !== bad.target.name || good.address !== bad.address || !isAware(scene, good)) return false;
   const neighbour = good.checks.filter((check) => check.kind === "neighbour");
   const since = goodSince(good.good || neighbour.length === 0 ? good.checks : neighbour);
   if (since === null) return false;
@@ -169,8 +171,14 @@ export function wasRefused(look: Look): boolean {
   );
 }
 
-/** Whether another address of the group is served as ever: then packets are forwarded, and one that times out is its own service's. */
-export function isServedBeside(scene: Scene): boolean {
-  const failed = new Set(scene.looks.filter((look) => look.verdict === "failed").map((look) => look.target.name));
-  return scene.looks.some((look) => !failed.has(look.target.name) && look.good && isAware(scene, look));
+/**
+ * Whether another target of the group is served as ever, by an address of the same family: then packets are forwarded, and one that
+ * times out is its own service's. IPv4 says nothing of IPv6: kube-proxy has rules for each.
+ */
+export function isServedBeside(scene: Scene, bad: Look): boolean {
+  const family = scene.looks.filter((look) => isIpv6(look.address) === isIpv6(bad.address));
+  const failed = new Set(family.filter((look) => look.verdict === "failed").map((look) => look.target.name));
+  return family.some((look) => !failed.has(look.target.name) && look.good && isAware(scene, look));
 }
+
+export const isIpv6 = (address: string): boolean => address.includes(":");

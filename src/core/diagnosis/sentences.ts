@@ -30,33 +30,31 @@ export function whose(mac: string, scene: Scene): string {
   return `${mac} (unknown)`;
 }
 
-const addressOf = (look: Look) => look.target.addresses[0] ?? look.target.name;
-
 export function answered(look: Look, scene: Scene): string {
   const macs = look.answers ?? (look.tableMac === null ? [] : [look.tableMac]);
-  return `${look.vantage.name}: who-has ${addressOf(look)} is answered by ${macs.map((mac) => whose(mac, scene)).join(" and ")}.`;
+  return `${look.vantage.name}: who-has ${look.address} is answered by ${macs.map((mac) => whose(mac, scene)).join(" and ")}.`;
 }
 
 export function nobody(look: Look): string {
   return look.answers !== null
-    ? `${look.vantage.name}: nobody answers who-has ${addressOf(look)}.`
-    : `${look.vantage.name}: the kernel finds no neighbour for ${addressOf(look)}.`;
+    ? `${look.vantage.name}: nobody answers who-has ${look.address}.`
+    : `${look.vantage.name}: the kernel finds no neighbour for ${look.address}.`;
 }
 
 export function stale(look: Look, scene: Scene): string {
   const held = look.stale ?? look.tableMac ?? "another MAC";
-  return `${look.vantage.name}: held ${whose(held, scene)} for ${addressOf(look)}, while who-has is answered by ${(look.answers ?? []).map((mac) => whose(mac, scene)).join(" and ") || "nobody else"}.`;
+  return `${look.vantage.name}: held ${whose(held, scene)} for ${look.address}, while who-has is answered by ${(look.answers ?? []).map((mac) => whose(mac, scene)).join(" and ") || "nobody else"}.`;
 }
 
 export function failed(look: Look): string {
   const parts = failures(look).map(
     ({ check, sample }) => `${check.id}: ${sample.failure}${sample.detail ? ` (${sample.detail})` : ""}`,
   );
-  return `${look.vantage.name}: ${addressOf(look)} fails; ${parts.join("; ")}.`;
+  return `${look.vantage.name}: ${look.address} fails; ${parts.join("; ")}.`;
 }
 
 export function fine(look: Look): string {
-  return `${look.vantage.name}: ${addressOf(look)} is fine.`;
+  return `${look.vantage.name}: ${look.address} is fine.`;
 }
 
 export function speakerEvidence(scene: Scene): readonly string[] {

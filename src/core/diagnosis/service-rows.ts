@@ -23,7 +23,7 @@ export const serviceDown = serviceRow("service_down", (failure, look, upstream, 
   if (upstream) return false;
   if (failure === "http_status") return (status ?? 0) >= 500;
   if (wasRefused(look) && !look.neighbourFailed) return true;
-  if (failure === "no_reply" && !look.neighbourFailed && isServedBeside(scene)) return true;
+  if (failure === "no_reply" && !look.neighbourFailed && isServedBeside(scene, look)) return true;
   // A dead pod refuses TCP and lets UDP run into the time-out (measured): either of them, while the right MAC answers.
   const dead: readonly FailureCode[] = [
     "refused",

@@ -11,9 +11,7 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
   if (cause === null) return calm(scene, state);
   const link = scene.group.link?.name ?? "the link";
   const parent = scene.group.link?.parent ?? "its parent";
-  const addresses = list(
-    scene.targets.filter((target) => concerned(scene, target.name)).flatMap((target) => target.addresses),
-  );
+  const addresses = list(concerned(scene));
   const many = addresses.includes(" and ");
   const are = many ? "are" : "is";
   const where = list(failingVantages(scene));
@@ -73,15 +71,17 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
   }
 }
 
-function concerned(scene: Scene, target: string): boolean {
+/** The addresses that fail somewhere; all of them while none does. */
+function concerned(scene: Scene): readonly string[] {
   const bad = scene.looks.filter((look) => look.verdict === "failed" || look.stale !== null);
-  return bad.length === 0 || bad.some((look) => look.target.name === target);
+  const all = scene.targets.flatMap((target) => target.addresses);
+  return bad.length === 0 ? all : all.filter((address) => bad.some((look) => look.address === address));
 }
 
 function calm(scene: Scene, state: Assessment["state"]): string {
   if (scene.targets.length === 0) return "No target is declared: nothing is watched.";
   if (state === "ok")
-    return `All ${scene.targets.length} addresses are fine from ${list(scene.eligible.map((vantage) => vantage.name))}.`;
+    return `All ${scene.targets.flatMap((target) => target.addresses).length} addresses are fine from ${list(scene.eligible.map((vantage) => vantage.name))}.`;
   if (state === "suspect") return "A sample failed; a verdict needs more rounds.";
   return scene.eligible.length === 0 ? "No vantage is heard." : "Not enough rounds have been heard yet.";
 }

@@ -3,6 +3,7 @@ import type { Group, House } from "../config/house.ts";
 import { adviceFor } from "../diagnosis/advice.ts";
 import { findCause } from "../diagnosis/causes.ts";
 import type { Finding } from "../diagnosis/finding.ts";
+import { isElsewhere } from "../diagnosis/neighbour-rows.ts";
 import { type Scene, sceneOf } from "../diagnosis/scene.ts";
 import { forwardingEvidence, speakerEvidence, whose } from "../diagnosis/sentences.ts";
 import { summarise } from "../diagnosis/summary.ts";
@@ -90,10 +91,21 @@ function onHost(check: CheckResult): CheckResult[] {
   return [check.ok || !LAYER2_FAILURES.has(check.failure!) ? check : { ...check, failure: "no_reply" }];
 }
 
-/** At a vantage the host says nothing itself; yet the MAC that it answers with for its own address is its parent's. */
+/**
+ * At a vantage the host says nothing itself; yet the MAC that it answers with for its own address is its parent's, and a MAC that this
+ * machine holds while who-has is answered by the link is one that was right before.
+ */
 function factsFromAfar(exam: Examination, group: Group): HostFacts | null {
-  if (exam.neighbourOfHost === null || group.link === null) return null;
-  return { ...UNKNOWN, parent: { exists: null, up: null, mac: exam.neighbourOfHost.mac } };
+  const { link } = group;
+  if (link === null) return null;
+  const held = exam.checks.flatMap(({ evidence }) => {
+    const mac = evidence?.mac ?? null;
+    const isRight = evidence?.asked === true && (evidence.answers ?? []).every((answer) => answer.mac === link.mac);
+    return mac !== null && mac !== link.mac && isRight && (evidence?.answers ?? []).length > 0 ? [mac] : [];
+  });
+  if (exam.neighbourOfHost === null && held.length === 0) return null;
+  const mac = exam.neighbourOfHost?.mac ?? null;
+  return { ...UNKNOWN, former_macs: [...new Set(held)], parent: { exists: null, up: null, mac } };
 }
 
 const UNKNOWN: HostFacts = {
@@ -230,7 +242,10 @@ function onlyHost(scene: Scene, sight: LinkSight, strangers: ReturnType<typeof s
   const uplinks = (facts.ports ?? []).filter((port) => port.uplink === true);
   if (uplinks.length > 0 && uplinks.every((port) => port.carrier === false))
     return give("lan_path", null, [`No uplink has a carrier: ${uplinks.map((port) => port.name).join(", ")}.`]);
-  const uncovered = advertised.filter((entry) => !entry.covered);
+  const elsewhere = advertised.filter(isElsewhere);
+  if (elsewhere.length > 0) return give("not_announced", names(elsewhere), reasons(elsewhere));
+  // What another declared node announces is seen from a vantage: here it is no finding.
+  const uncovered = advertised.filter((entry) => !entry.covered && (entry.nodes ?? []).length === 0);
   if (uncovered.length > 0) return give("not_advertised", names(uncovered), reasons(uncovered));
   const empty = (facts.endpoints ?? []).filter((entry) => entry.ready === 0);
   if (empty.length > 0)

@@ -1,5 +1,9 @@
 import type { Bench } from "../bench.ts";
-import { ipBatch, must, run } from "../shell.ts";
+import { address6In, POD_NET6 } from "../house-plan.ts";
+import { toAddress } from "../network.ts";
+import { toAddress6 } from "../network6.ts";
+import { familySysctls, forwardingRules } from "../node-network.ts";
+import { inside, ipBatch, must, run, setSysctls } from "../shell.ts";
 import { startStandin } from "../standin-processes.ts";
 import { type Fault, needsLink } from "./fault.ts";
 
@@ -40,7 +44,7 @@ export const ANNOUNCER_FAULTS: readonly Fault[] = [
   {
     name: "announced-on-other-nic",
     title: ({ plan }) =>
-      `the L2Advertisement names ${plan.node.uplink}: a port of the bridge, where no speaker answers`,
+      `the L2Advertisement names ${plan.node.uplink}: ${plan.shape === "guest" ? "a card that leads elsewhere" : "a port of the bridge, where no speaker answers"}`,
     cause: "not_announced",
     orElse: ["vm_path"],
     ending: "told",
@@ -91,6 +95,7 @@ export const ANNOUNCER_FAULTS: readonly Fault[] = [
     inject: async (bench) => {
       await bench.kubernetes({ kind: "advertisement", node: Object.keys(bench.link.also)[0]! });
       await startRogue(bench, Object.values(bench.link.also)[0]!);
+      await serveFrom(bench);
       await bench.flushNeighbours();
     },
     restore: async (bench) => {
@@ -135,4 +140,30 @@ async function startRogue(bench: Bench, mac: string): Promise<void> {
   const addresses = plan.pods.flatMap((pod) => pod.addresses);
   const rogue = await startStandin(ROGUE_NS, "rogue", { link: "eth0", addresses }, () => {});
   bench.cleanups.push(async () => void rogue.child.kill("SIGKILL"));
+}
+
+/** Makes the other machine a real node: what is sent to it for the addresses reaches the pods, by way of the first node. */
+async function serveFrom(bench: Bench): Promise<void> {
+  const { plan } = bench;
+  const isDual = plan.lan6 !== null;
+  await setSysctls(ROGUE_NS, {
+    ...familySysctls(plan),
+    "net/ipv4/ip_forward": 1,
+    "net/ipv4/conf/all/rp_filter": 0,
+    "net/ipv4/conf/eth0/rp_filter": 0,
+    "net/ipv4/conf/all/send_redirects": 0,
+    "net/ipv4/conf/eth0/send_redirects": 0,
+    ...(isDual ? { "net/ipv6/conf/all/forwarding": 1 } : {}),
+  });
+  await ipBatch(ROGUE_NS, [
+    `addr add ${plan.spare}/${plan.lan.prefix} dev eth0`,
+    `route add ${toAddress(plan.podNet.base)}/${plan.podNet.prefix} via ${plan.node.address}`,
+    ...(isDual
+      ? [
+          `addr add ${address6In(plan, plan.spare)}/64 dev eth0 nodad`,
+          `route add ${toAddress6([...POD_NET6, 0, 0, 0, 0])}/64 via ${address6In(plan, plan.node.address)}`,
+        ]
+      : []),
+  ]);
+  await must(inside(ROGUE_NS, ["nft", "-f", "-"]), forwardingRules(plan));
 }

@@ -18,3 +18,16 @@ export const TOUR: readonly string[] = ["link-deleted", "speaker-before-link", "
 export function findFault(name: string): Fault | undefined {
   return FAULTS.find((fault) => fault.name === name);
 }
+
+/** No fault at all, for so long: a healthy house is one of which nothing is told (I22). */
+export function calm(lastsMs: number): Fault {
+  return {
+    name: "healthy",
+    title: () => "nothing is broken",
+    cause: null,
+    ending: "quiet",
+    inject: async () => {},
+    lastsMs,
+    limitMs: lastsMs + 60_000,
+  };
+}

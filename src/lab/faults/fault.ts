@@ -16,12 +16,16 @@ export interface Fault {
   readonly cause: Cause | null;
   /** Other causes that faults.md accepts for it. */
   readonly orElse?: readonly (string | null)[];
+  /** Causes that may be shown on the way to it, since they are true for a moment. Anything else that is shown is a false cause. */
+  readonly transient?: readonly Cause[];
   readonly ending: Ending;
   /** Whether the host's facts stand for a second vote, so that one vantage is enough. */
   readonly hostSees?: boolean;
   /** Why this house cannot have this fault; null when it can. */
   readonly missing?: (bench: Bench) => string | null;
   readonly inject: (bench: Bench) => Promise<void>;
+  /** What has to happen before it can be looked at once more, after a second making. */
+  readonly beforeLook?: (bench: Bench, sleep: (ms: number) => Promise<void>) => Promise<void>;
   /** Parts of the fault that happen later, such as its own end. Runs beside the story, and is waited for before the restore. */
   readonly later?: (bench: Bench, sleep: (ms: number) => Promise<void>) => Promise<void>;
   readonly restore?: (bench: Bench) => Promise<void>;

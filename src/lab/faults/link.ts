@@ -1,6 +1,6 @@
 import { bootLinks, makeLink } from "../node-boot.ts";
+import { buildParent } from "../node-network.ts";
 import { ipBatch } from "../shell.ts";
-import { addDefaultRoute, bridgeLines } from "../topology.ts";
 import { type Fault, needsLink, OTHER_MAC } from "./fault.ts";
 
 /** Faults of the link and of what it sits on: the guard's own. */
@@ -61,12 +61,17 @@ export const LINK_FAULTS: readonly Fault[] = [
         await bench.ipOnNode(`link del ${link.name}`);
         await makeLink(plan, link, link.mac);
       }),
+    // The speaker finds the new link at its next scan, within 10 s; until then nobody answers, which is another fault.
+    beforeLook: async (bench, sleep) => {
+      await sleep(12_000);
+      await bench.clientsHold(OTHER_MAC);
+    },
     restore: (bench) => bench.linkAsDeclared(),
   },
   {
     name: "bridge-deleted",
     title: ({ plan, link }) =>
-      `ip link del ${plan.node.bridge}, and ${link.name} with it; the bridge is back after 15 s`,
+      `ip link del ${plan.node.bridge}, and ${link.name} with it; ${plan.node.bridge} is back after 15 s`,
     cause: "parent_missing",
     ending: "guard",
     missing: needsLink,
@@ -74,20 +79,21 @@ export const LINK_FAULTS: readonly Fault[] = [
     later: async (bench, sleep) => {
       await sleep(15_000);
       const { plan } = bench;
-      await ipBatch(plan.node.ns, [
-        ...bridgeLines(plan),
-        ...plan.machines
-          .filter((machine) => machine.at === "bridge")
-          .map((machine) => `link set ${machine.port} master ${plan.node.bridge} up`),
-      ]);
-      await addDefaultRoute(plan);
+      await buildParent(plan);
+      if (plan.shape === "guest") return;
+      const guests = plan.machines.filter((machine) => machine.at === "bridge");
+      await ipBatch(
+        plan.node.ns,
+        guests.map((machine) => `link set ${machine.port} master ${plan.node.bridge} up`),
+      );
     },
     restore: (bench) => bench.linkAsDeclared(),
     limitMs: 90_000,
   },
   {
     name: "uplink-down",
-    title: ({ plan }) => `the cable of ${plan.node.uplink} is pulled; back after 60 s`,
+    title: ({ plan }) =>
+      `the cable of ${plan.shape === "guest" ? "the hypervisor" : plan.node.uplink} is pulled; back after 60 s`,
     cause: "lan_path",
     ending: "told",
     missing: (bench) =>

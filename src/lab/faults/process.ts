@@ -1,9 +1,11 @@
 import type { Bench } from "../bench.ts";
+import { NODE_GUEST } from "../house-plan.ts";
 import { bootLinks } from "../node-boot.ts";
+import { buildNode } from "../node-network.ts";
 import type { HairpinProcess } from "../processes.ts";
 import { inside, must, run } from "../shell.ts";
 import { startKubernetes } from "../standin-processes.ts";
-import { buildNode, plugMachine } from "../topology.ts";
+import { plugMachine } from "../topology.ts";
 import { type Fault, needsLink } from "./fault.ts";
 
 /** Losing any one part of hairpin, of Kubernetes or of the subscribers must lose nothing else (I30). */
@@ -91,7 +93,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   {
     name: "reboot",
     title: ({ plan }) =>
-      `${plan.node.name} reboots: its network, its processes and its VMs' cables are gone, and come back in boot order`,
+      `${plan.node.name} reboots: its network, its processes and its cables are gone, and come back in boot order`,
     cause: null,
     ending: "quiet",
     missing: needsLink,
@@ -109,9 +111,13 @@ async function reboot(bench: Bench): Promise<void> {
   house.standins.kubernetes.child.kill("SIGKILL");
   await run(inside(plan.node.ns, ["nft", "flush", "ruleset"]));
   // Other processes' mount namespaces keep the old one alive for a while: its cables are cut by hand.
-  await run(["ip", "-n", plan.ns.switch, "link", "del", "p-node"]);
+  const isGuest = plan.shape === "guest";
+  if (isGuest)
+    for (const card of [0, 1]) await run(["ip", "-n", plan.ns.hypervisor, "link", "del", `tap${NODE_GUEST}i${card}`]);
+  else await run(["ip", "-n", plan.ns.switch, "link", "del", "p-node"]);
   await run(["ip", "-n", plan.ns.pods, "link", "del", "eth0"]);
-  const guests = plan.machines.filter((each) => each.at === "bridge");
+  // On a bridge of the node its guests go down with it; on a hypervisor they go on.
+  const guests = isGuest ? [] : plan.machines.filter((each) => each.at === "bridge");
   for (const machine of guests) await run(["ip", "-n", machine.ns, "link", "del", "eth0"]);
   await must(["ip", "netns", "del", plan.node.ns]);
   await must(["ip", "netns", "add", plan.node.ns]);

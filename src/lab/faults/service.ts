@@ -1,5 +1,6 @@
 import type { Bench } from "../bench.ts";
-import type { Pod } from "../house-plan.ts";
+import { NODE_GUEST, type Pod } from "../house-plan.ts";
+import { isIpv6 } from "../network6.ts";
 import { inside, must, run, setSysctls } from "../shell.ts";
 import type { PodOrder } from "../standins/pods.ts";
 import { type Fault, needsCheck, needsVantage } from "./fault.ts";
@@ -41,17 +42,25 @@ const none = (pods: (bench: Bench) => readonly Pod[], what: string) => (bench: B
 
 const FIREWALL = "lab-port-filter";
 
+/** A rule for each family that the addresses are of. */
+function rulesFor(bench: Bench, before: string, verdict: string): readonly string[] {
+  const all = bench.plan.pods.flatMap((pod) => pod.addresses);
+  return (["ip", "ip6"] as const).flatMap((family) => {
+    const addresses = all.filter((address) => isIpv6(address) === (family === "ip6"));
+    return addresses.length === 0 ? [] : [`    ${before} ${family} daddr { ${addresses.join(", ")} } ${verdict}`];
+  });
+}
+
 function portFilter(bench: Bench): string {
   const ports = bench
     .machines("bridge")
     .map((machine) => `"${machine.port}"`)
     .join(", ");
-  const addresses = bench.plan.pods.flatMap((pod) => pod.addresses).join(", ");
   return [
     `table bridge ${FIREWALL} {`,
     "  chain ports {",
     "    type filter hook prerouting priority -300",
-    `    iifname { ${ports} } ip daddr { ${addresses} } drop`,
+    ...rulesFor(bench, `iifname { ${ports} }`, "drop"),
     "  }",
     "}",
     "",
@@ -64,12 +73,13 @@ const LOSS_PERCENT = 5;
 
 /** The kernel of many a machine has no netem; nftables can throw dice as well. */
 function randomDrop(bench: Bench): string {
-  const addresses = bench.plan.pods.flatMap((pod) => pod.addresses).join(", ");
+  // On a hypervisor a frame passes three bridges: the dice are thrown at the last one.
+  const where = bench.plan.shape === "guest" ? `iifname "fwln${NODE_GUEST}i0"` : "";
   return [
     `table bridge ${LOSS} {`,
     "  chain dice {",
     "    type filter hook prerouting priority -300",
-    `    ip daddr { ${addresses} } numgen random mod 100 < ${LOSS_PERCENT} drop`,
+    ...rulesFor(bench, where, `numgen random mod 100 < ${LOSS_PERCENT} drop`),
     "  }",
     "}",
     "",
@@ -91,7 +101,10 @@ export const SERVICE_FAULTS: readonly Fault[] = [
     cause: "not_forwarded",
     ending: "told",
     missing: (bench) =>
-      bench.house.brnf === 0 && bench.plan.house.links.length > 0 ? null : "it bites only with --brnf 0 and a link",
+      // A node that is a guest bridges nothing: all that is meant for the link arrives on it.
+      (bench.house.brnf === 0 || bench.plan.shape === "guest") && bench.plan.house.links.length > 0
+        ? null
+        : "it bites only with --brnf 0 and a link",
     inject: (bench) => setSysctls(bench.plan.node.ns, { "net/ipv4/conf/all/rp_filter": 2 }),
     restore: (bench) => setSysctls(bench.plan.node.ns, { "net/ipv4/conf/all/rp_filter": 0 }),
   },
@@ -101,9 +114,8 @@ export const SERVICE_FAULTS: readonly Fault[] = [
     cause: "vm_path",
     ending: "told",
     missing: (bench) => needsVantage("bridge", "vm")(bench) ?? needsVantage("switch", "lan")(bench),
-    inject: async (bench) => void (await must(inside(bench.plan.node.ns, ["nft", "-f", "-"]), portFilter(bench))),
-    restore: async (bench) =>
-      void (await run(inside(bench.plan.node.ns, ["nft", "delete", "table", "bridge", FIREWALL]))),
+    inject: async (bench) => void (await must(inside(bench.bridgeNs, ["nft", "-f", "-"]), portFilter(bench))),
+    restore: async (bench) => void (await run(inside(bench.bridgeNs, ["nft", "delete", "table", "bridge", FIREWALL]))),
   },
   {
     name: "packet-loss",
@@ -111,8 +123,8 @@ export const SERVICE_FAULTS: readonly Fault[] = [
     cause: null,
     orElse: ["unclassified"],
     ending: "quiet",
-    inject: async (bench) => void (await must(inside(bench.plan.node.ns, ["nft", "-f", "-"]), randomDrop(bench))),
-    restore: async (bench) => void (await run(inside(bench.plan.node.ns, ["nft", "delete", "table", "bridge", LOSS]))),
+    inject: async (bench) => void (await must(inside(bench.bridgeNs, ["nft", "-f", "-"]), randomDrop(bench))),
+    restore: async (bench) => void (await run(inside(bench.bridgeNs, ["nft", "delete", "table", "bridge", LOSS]))),
     lastsMs: 40_000,
   },
   {

@@ -53,7 +53,7 @@ export async function runLoopback(options: LoopbackOptions): Promise<number> {
       import("../inside.ts"),
     ]);
   const plan = planHouse(house);
-  const here = { ...plan, pods: plan.pods.map((pod) => ({ ...pod, ip: pod.addresses[0] ?? pod.ip })) };
+  const here = { ...plan, pods: plan.pods.map((pod) => ({ ...pod, ip: pod.addresses[0] ?? pod.ip, ip6: null })) };
   const start = monoMillis();
   const timeline = timelineFor(options.json, start);
   const director = new Director(timeline, start);

@@ -32,7 +32,7 @@ export async function startDns(address: string, port: number, zone: Zone): Promi
 
 function bindUdp(address: string, port: number, reply: (message: Buffer) => Buffer | null): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket("udp4");
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
     socket.once("error", reject);
     socket.on("message", (message, peer) => {
       const bytes = reply(message);

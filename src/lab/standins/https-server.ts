@@ -18,7 +18,11 @@ export interface HttpsServer {
 }
 
 /** The stand-in for Traefik and the identity provider behind it: pages, OIDC discovery, JWKS with a real key. */
-export async function startHttps(address: string, ports: readonly number[], site: HttpsSite): Promise<HttpsServer> {
+export async function startHttps(
+  addresses: readonly string[],
+  ports: readonly number[],
+  site: HttpsSite,
+): Promise<HttpsServer> {
   let fault: HttpsFault | null = null;
   const jwks = site.issuers.length > 0 ? makeJwks() : null;
   const respond = (host: string, path: string): { status: number; body: string; type: string; location?: string } => {
@@ -49,7 +53,9 @@ export async function startHttps(address: string, ports: readonly number[], site
       ...(status >= 300 && status < 400 ? { location: `https://${host}/login` } : {}),
     };
   };
-  const servers = await Promise.all(ports.map((port) => listen(address, port, site.certificates.good, respond)));
+  const servers = await Promise.all(
+    addresses.flatMap((address) => ports.map((port) => listen(address, port, site.certificates.good, respond))),
+  );
   return {
     setFault: (next) => {
       fault = next;

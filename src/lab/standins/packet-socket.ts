@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { readFileSync } from "node:fs";
 
-/** An open packet socket of protocol 0806 on one ifindex, frames in and out. */
+/** An open packet socket of one protocol on one ifindex, frames in and out. */
 export interface PacketSocket {
   readonly ifindex: number;
   readonly send: (frame: Buffer) => void;
   readonly close: () => void;
 }
 
+const ARP = 0x0806;
 /** How long socat may take to open its sockets. */
 const OPEN_MS = 3_000;
 
@@ -33,7 +34,11 @@ const REOPEN_MS = 100;
  * ifindex, exactly as MetalLB's own socket does (measured). setpriv sees to it that socat dies with the speaker, however that dies.
  * A link that goes down gives ENETDOWN, on which socat ends and a Go program reads on: so it is started again until `close`.
  */
-export async function openPacketSocket(ifindex: number, onFrame: (frame: Buffer) => void): Promise<PacketSocket> {
+export async function openPacketSocket(
+  ifindex: number,
+  onFrame: (frame: Buffer) => void,
+  protocol = ARP,
+): Promise<PacketSocket> {
   const local = await bound();
   const probe = await bound();
   const remote = portOf(probe);
@@ -41,7 +46,9 @@ export async function openPacketSocket(ifindex: number, onFrame: (frame: Buffer)
   const index = Buffer.alloc(4);
   index.writeUInt32LE(ifindex);
   const hex = index.toString("hex");
-  const packet = `SOCKET-DATAGRAM:17:3:1544:x0806${hex}000000060000000000000000,bind=x0806${hex}000000000000000000000000`;
+  const name = protocol.toString(16).padStart(4, "0");
+  const inNetworkOrder = ((protocol & 0xff) << 8) | (protocol >> 8);
+  const packet = `SOCKET-DATAGRAM:17:3:${inNetworkOrder}:x${name}${hex}000000060000000000000000,bind=x${name}${hex}000000000000000000000000`;
   const udp = `UDP:127.0.0.1:${portOf(local)},bind=127.0.0.1:${remote}`;
   let isClosed = false;
   let child: ChildProcess;
@@ -55,7 +62,7 @@ export async function openPacketSocket(ifindex: number, onFrame: (frame: Buffer)
   };
   local.on("message", onFrame);
   local.on("error", () => {}); // A refused datagram: socat is between two starts.
-  await opened(ifindex, start());
+  await opened(ifindex, name, start());
   return {
     ifindex,
     send: (frame) => {
@@ -69,19 +76,19 @@ export async function openPacketSocket(ifindex: number, onFrame: (frame: Buffer)
   };
 }
 
-/** Whether any socket of protocol 0806 is open on the ifindex. */
-export function listensTo(ifindex: number): boolean {
+/** Whether any socket of the protocol, as /proc/net/packet writes it, is open on the ifindex. */
+export function listensTo(ifindex: number, protocol = "0806"): boolean {
   return readFileSync("/proc/net/packet", "utf8")
     .split("\n")
     .some((line) => {
       const columns = line.trim().split(/\s+/);
-      return columns[3] === "0806" && Number(columns[4]) === ifindex;
+      return columns[3]?.toLowerCase() === protocol && Number(columns[4]) === ifindex;
     });
 }
 
-async function opened(ifindex: number, child: ChildProcess): Promise<void> {
+async function opened(ifindex: number, protocol: string, child: ChildProcess): Promise<void> {
   for (let waited = 0; waited < OPEN_MS && child.exitCode === null; waited += 5) {
-    if (listensTo(ifindex)) return;
+    if (listensTo(ifindex, protocol)) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -7,7 +7,8 @@ import { type HttpsFault, type HttpsSite, startHttps } from "./https-server.ts";
 /** One simulated workload: what listens behind a target's addresses. */
 export interface PodInit {
   readonly target: string;
-  readonly ip: string;
+  /** Its addresses, one of each family. */
+  readonly ips: readonly string[];
   readonly ports: readonly ServicePort[];
   readonly records: readonly KnownRecord[];
   readonly site: HttpsSite;
@@ -49,16 +50,18 @@ async function start(pod: PodInit): Promise<Running> {
   const zone = zoneOf(pod.records, () =>
     fault === "dns-servfail" || fault === "dns-wrong-answer" || fault === "upstream-dns-down" ? fault : null,
   );
+  const at = <T>(wanted: readonly number[], listen: (ip: string, port: number) => Promise<T>) =>
+    Promise.all(pod.ips.flatMap((ip) => wanted.map((port) => listen(ip, port))));
   const open = async () => {
-    const dns = await Promise.all(ports("dns").map((port) => startDns(pod.ip, port, zone)));
-    const https = ports("https").length > 0 ? await startHttps(pod.ip, ports("https"), pod.site) : null;
-    const bare = await Promise.all(ports("tcp").map((port) => listenBare(pod.ip, port)));
+    const dns = await at(ports("dns"), (ip, port) => startDns(ip, port, zone));
+    const https = ports("https").length > 0 ? await startHttps(pod.ips, ports("https"), pod.site) : null;
+    const bare = await at(ports("tcp"), listenBare);
     return { dns, https, bare };
   };
   const mute = async () => {
-    const silent = await Promise.all(ports("dns").map((port) => startDns(pod.ip, port, () => null)));
+    const silent = await at(ports("dns"), (ip, port) => startDns(ip, port, () => null));
     const tcp = [...new Set([...ports("https"), ...ports("tcp")])];
-    return { dns: silent, https: null, bare: await Promise.all(tcp.map((port) => listenBare(pod.ip, port))) };
+    return { dns: silent, https: null, bare: await at(tcp, listenBare) };
   };
   let running: Awaited<ReturnType<typeof open>> | null = await open();
   let isMute = false;

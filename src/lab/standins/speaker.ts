@@ -1,7 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { isIpv6 } from "../network6.ts";
 import { answerTo, gratuitous, parseArp } from "./arp.ts";
 import type { KubeObject } from "./cluster.ts";
 import type { SpeakerReport, SpeakerView } from "./kubernetes.ts";
+import { advertisementFor, ETHERTYPE_IPV6, parseSolicitation, solicitedMac, unsolicited } from "./ndp.ts";
 import { openPacketSocket, type PacketSocket } from "./packet-socket.ts";
 
 /**
@@ -14,6 +17,8 @@ interface Responder {
   /** As it was when the responder was made: a MAC changed in place is never noticed. */
   readonly mac: string;
   readonly socket: PacketSocket;
+  /** For IPv6; null in a house without. */
+  readonly ndp: PacketSocket | null;
 }
 
 interface Announcement {
@@ -67,13 +72,17 @@ async function rescan(): Promise<void> {
   for (const [ifindex, responder] of responders) {
     if (links.some((link) => link.ifindex === ifindex)) continue;
     responder.socket.close();
+    responder.ndp?.close();
     responders.delete(ifindex);
     report({ kind: "log", text: `deleteARPResponder interface=${responder.name}` });
   }
   for (const link of links) {
     if (responders.has(link.ifindex)) continue;
     const socket = await openPacketSocket(link.ifindex, (frame) => onFrame(link.ifindex, frame));
-    responders.set(link.ifindex, { name: link.name, mac: link.mac, socket });
+    const ndp = isDualStack()
+      ? await openPacketSocket(link.ifindex, (frame) => onSolicitation(link.ifindex, frame), ETHERTYPE_IPV6)
+      : null;
+    responders.set(link.ifindex, { name: link.name, mac: link.mac, socket, ndp });
     report({ kind: "log", text: `createARPResponder interface=${link.name}` });
   }
 }
@@ -93,6 +102,30 @@ function onFrame(ifindex: number, frame: Buffer): void {
   const to = frame.subarray(0, 6).toString("hex");
   if (to !== "ffffffffffff" && to !== responder.mac.replaceAll(":", "")) return;
   if (announces(responder.name, arp.targetIp)) responder.socket.send(answerTo(arp, responder.mac));
+}
+
+function onSolicitation(ifindex: number, frame: Buffer): void {
+  const asked = parseSolicitation(frame);
+  const responder = responders.get(ifindex);
+  if (asked === null || responder === undefined || !announces(responder.name, asked.target)) return;
+  responder.ndp?.send(advertisementFor(asked, responder.mac));
+}
+
+const addressesOf = (service: KubeObject): readonly string[] =>
+  (service["status"].loadBalancer.ingress as { ip: string }[]).map(({ ip }) => ip);
+
+const isDualStack = (): boolean => (view?.services ?? []).some((service) => addressesOf(service).some(isIpv6));
+
+/**
+ * Joins the groups in which IPv6 asks for the addresses, on the links that are there now. The real one does so only as a Service is
+ * announced for the first time: a link that is made anew hears no solicitation until the speaker is restarted (measured, facts/l2).
+ */
+function joinGroups(addresses: readonly string[], interfaces: readonly string[] | null): void {
+  for (const { name } of responders.values()) {
+    if (interfaces !== null && !interfaces.includes(name)) continue;
+    for (const address of addresses.filter(isIpv6))
+      spawnSync("ip", ["maddr", "add", solicitedMac(address), "dev", name], { stdio: "ignore" });
+  }
 }
 
 function keyOf(object: KubeObject): string {
@@ -143,8 +176,9 @@ function reconcile(service: KubeObject, seen: SpeakerView): void {
     if (!announcements.has(key)) report({ kind: "status", service: key, interfaces: null });
     return; // And never tried again, until the Service is updated or the speaker restarted.
   }
-  const addresses = (service["status"].loadBalancer.ingress as { ip: string }[]).map(({ ip }) => ip);
+  const addresses = addressesOf(service);
   const isNew = !announcements.has(key);
+  if (isNew) joinGroups(addresses, interfaces);
   announcements.set(key, { addresses, interfaces });
   const names = interfaces ?? [...responders.values()].map((responder) => responder.name);
   report({ kind: "status", service: key, interfaces: names });
@@ -165,8 +199,10 @@ function sendGratuitous(key: string): void {
   if (announcement === undefined) return;
   for (const responder of responders.values()) {
     if (announcement.interfaces !== null && !announcement.interfaces.includes(responder.name)) continue;
-    for (const address of announcement.addresses)
-      for (const frame of gratuitous(address, responder.mac)) responder.socket.send(frame);
+    for (const address of announcement.addresses) {
+      if (isIpv6(address)) responder.ndp?.send(unsolicited(address, responder.mac));
+      else for (const frame of gratuitous(address, responder.mac)) responder.socket.send(frame);
+    }
   }
 }
 

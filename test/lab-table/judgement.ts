@@ -1,0 +1,103 @@
+import type { Fault } from "../../src/lab/faults/fault.ts";
+import type { LabLine, Told } from "./ran-lab.ts";
+
+/** One row of the table: a fault in one house, with what came out. */
+export interface Row {
+  readonly fault: string;
+  readonly topology: string;
+  readonly brnf: string;
+  readonly expected: string;
+  readonly found: string;
+  readonly foundMs: number | null;
+  readonly healedBy: string;
+  /** Causes that were shown and are neither the expected one nor a transient of it. */
+  readonly falseCauses: readonly string[];
+  /** What the doctors said: each place with its cause; `!` where a place named the expected cause. */
+  readonly doctor: string;
+  readonly complaints: readonly string[];
+}
+
+/** Causes that are true of another part of hairpin and say nothing of an address. */
+const ASIDE: ReadonlySet<string> = new Set(["vantage_silent"]);
+
+const causeOf = (line: LabLine): string | null => (typeof line["cause"] === "string" ? line["cause"] : null);
+/** Where a cause is shown: the hub's diagnosis, and every event that goes out. */
+const isShown = (line: LabLine): boolean => line.what === "diagnosis" || line.what === "told";
+
+export function judge(fault: Fault, told: Told, place: { readonly topology: string; readonly brnf: string }): Row {
+  const expected = fault.cause;
+  const right = new Set<string>([...(expected === null ? [] : [expected]), ...(fault.orElse ?? []).filter(isCause)]);
+  const shown = told.lines.filter((line) => isShown(line) && causeOf(line) !== null);
+  const first = shown.find((line) => right.has(causeOf(line)!));
+  const guard = told.lines.find((line) => line.what === "guard" && right.has(causeOf(line) ?? ""));
+  const allowed = new Set<string>([...right, ...(fault.transient ?? [])]);
+  const falseCauses = [...new Set(shown.map((line) => causeOf(line)!))].filter(
+    (cause) => !allowed.has(cause) && !(expected === null && ASIDE.has(cause)),
+  );
+  const result = told.result;
+  const found = result?.cause ?? null;
+  const complaints = [
+    ...told.lines.filter((line) => line.what === "unexpected").map((line) => String(line["text"])),
+    ...(result === null ? ["the lab ended before its result"] : []),
+    ...falseCauses.map((cause) => `a false cause was shown: ${cause}`),
+    ...doctorComplaints(fault, right, told),
+  ];
+  return {
+    fault: fault.name,
+    ...place,
+    expected: expected ?? "none",
+    found: found ?? "none",
+    foundMs: [first, guard].flatMap((line) => line?.at_ms ?? []).sort((a, b) => a - b)[0] ?? null,
+    healedBy: result?.by ?? (fault.cause === null ? "–" : "a person"),
+    falseCauses,
+    doctor: sayDoctors(right, told),
+    complaints,
+  };
+}
+
+const isCause = (cause: string | null): cause is string => cause !== null;
+const doctors = (told: Told) => told.lines.filter((line) => line.what === "doctor");
+
+function sayDoctors(right: ReadonlySet<string>, told: Told): string {
+  const said = doctors(told);
+  if (said.length === 0) return "–";
+  const naming = said.filter((line) => line["exit"] === 1 && right.has(causeOf(line) ?? ""));
+  if (naming.length > 0) return `1 at ${naming.map((line) => line.who).join(", ")}`;
+  return said.map((line) => `${line["exit"]} ${causeOf(line) ?? "–"} at ${line.who}`).join(", ");
+}
+
+/** Some place must exit 1 with the cause's sentence first. A fault of no cause is the doctor's only where a part of hairpin is down. */
+function doctorComplaints(fault: Fault, right: ReadonlySet<string>, told: Told): readonly string[] {
+  const said = doctors(told);
+  if (said.length === 0) return [];
+  if (fault.name === "healthy")
+    return said
+      .filter((line) => line["exit"] !== 0)
+      .map((line) => `doctor at ${line.who} exits ${line["exit"]} in a healthy house: ${line["text"]}`);
+  if (fault.cause === null || ASIDE.has(fault.cause)) return [];
+  return said.some((line) => line["exit"] === 1 && right.has(causeOf(line) ?? ""))
+    ? []
+    : [
+        `no doctor names ${fault.cause}: ${said.map((line) => `${line.who} ${causeOf(line) ?? line["text"]}`).join("; ")}`,
+      ];
+}
+
+const COLUMNS: readonly (readonly [string, number, (row: Row) => string])[] = [
+  ["fault", 24, (row) => row.fault],
+  ["house", 8, (row) => row.topology],
+  ["brnf", 4, (row) => row.brnf],
+  ["cause expected", 19, (row) => row.expected],
+  ["cause found", 19, (row) => row.found],
+  ["s to find", 9, (row) => (row.foundMs === null ? "–" : (row.foundMs / 1_000).toFixed(1))],
+  ["healed by", 9, (row) => row.healedBy],
+  ["false", 5, (row) => String(row.falseCauses.length)],
+  ["doctor exits", 24, (row) => row.doctor],
+];
+
+export const heading = (): string => `  ${COLUMNS.map(([name, width]) => name.padEnd(width)).join("  ")}`;
+
+export function sayRow(row: Row): string {
+  const mark = row.complaints.length === 0 ? "✔" : "✘";
+  const cells = COLUMNS.map(([, width, cell]) => cell(row).padEnd(width)).join("  ");
+  return [`${mark} ${cells}`, ...row.complaints.map((text) => `    ${text}`)].join("\n");
+}
