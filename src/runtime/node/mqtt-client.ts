@@ -9,7 +9,7 @@ import type { MqttConfig } from "../../core/config/schema.ts";
 import type { Broker, BrokerConnection, BrokerEars, Publication } from "../../engine/hub-ports.ts";
 import type { HubResolver } from "./hub-resolver.ts";
 import { open } from "./hub-send.ts";
-import { readSecret, SecretError } from "./secret-file.ts";
+import { readPassword, SecretError } from "./secret-file.ts";
 
 /** Seconds. Home Assistant then knows after half a minute at most that a hung hub is gone (facts/home-assistant.md, 3.10). */
 const KEEPALIVE_S = 15;
@@ -42,7 +42,7 @@ export function accessOf(settings: MqttConfig, dir: string): BrokerAccess {
     port: Number(/:(\d{1,5})\/?$/.exec(settings.url)?.[1] ?? (isTls ? 8_883 : 1_883)),
     isTls,
     username: settings.username ?? (url.username === "" ? undefined : decodeURIComponent(url.username)),
-    password: file === undefined ? own : readSecret(resolvePath(dir, file)),
+    password: file === undefined ? own : readPassword(resolvePath(dir, file)),
     ca: settings.ca_file === undefined ? undefined : readCa(resolvePath(dir, settings.ca_file)),
     protocol: settings.protocol,
   };

@@ -30,6 +30,19 @@ export function readSecret(path: string): string {
  * each of these is found by an attacker before it is found by the owner (fault 40). Throws SecretError.
  */
 export function readSecrets(path: string): readonly [string, ...string[]] {
+  const secrets = readLines(path);
+  for (const secret of secrets) refuseWeak(path, secret);
+  return secrets;
+}
+
+/** A password that somebody else checks, such as a broker's: how long it is, is not ours to judge. Otherwise as readSecret. */
+export function readPassword(path: string): string {
+  const [password] = readLines(path);
+  if (password === "") throw new SecretError(path, `the secret ${path} is empty`);
+  return password;
+}
+
+function readLines(path: string): readonly [string, ...string[]] {
   let mode: number;
   let text: string;
   try {
@@ -59,7 +72,6 @@ export function readSecrets(path: string): readonly [string, ...string[]] {
       path,
       `the secret ${path} has more than ${SECRETS_MAX} lines: one secret a line, the newest first`,
     );
-  for (const secret of secrets) refuseWeak(path, secret);
   return secrets;
 }
 
