@@ -9,6 +9,11 @@ import type { Millis } from "./units.ts";
 
 /** Rounds kept per check: a verdict is 3 failed of the last 4. */
 export const ROUNDS_KEPT = 4;
+/**
+ * An observation that is older than this when it arrives could not be sent: the vantage's own way was broken, and what failed in it says
+ * as much of that way as of the address. A round itself takes up to 12 s.
+ */
+const LATE: Millis = 15_000;
 /** A host that has not answered for this long is unknown: two of its 5 s long-polls. */
 export const HOST_STALE: Millis = 15_000;
 
@@ -65,8 +70,8 @@ export interface HostView {
   readonly remadeAt?: Millis;
   /** Since when the link is known by its present ifindex. */
   readonly ifindexSince?: Millis;
-  /** Since when the parent is there and up again, after facts in which it was not. */
-  readonly parentSince?: Millis;
+  /** When each finding last ended: what vantages ran into before that is explained by it. */
+  readonly endedAt: Readonly<Record<string, Millis>>;
 }
 
 /** All that was heard from vantages and hosts. Plain data, bounded by the configuration. */
@@ -82,7 +87,7 @@ export function emptyView(house: House, gap: Millis, startedAt: Millis = 0): Sit
   const vantages = house.vantages.map((vantage) => [vantage.name, silentVantage(vantage.name)] as const);
   const declared = (name: string) => house.groups.find((group) => group.host?.name === name)?.link ?? null;
   const hosts = Object.keys(house.hosts).map(
-    (name) => [name, { name, declared: declared(name), facts: null, at: null, standing: {} }] as const,
+    (name) => [name, { name, declared: declared(name), facts: null, at: null, standing: {}, endedAt: {} }] as const,
   );
   return { startedAt, freshFor: 3 * gap, vantages: Object.fromEntries(vantages), hosts: Object.fromEntries(hosts) };
 }
@@ -116,6 +121,7 @@ export function recordObservation(
   const at = receivedMono - Math.max(0, ageMs);
   if (ageMs > view.freshFor || (before.at !== null && at < before.at - 1_500)) return view;
   const control = observation.control.ok;
+  const isLate = ageMs > LATE && observation.checks.some((check) => !check.ok);
   const after: VantageView = {
     ...before,
     bootId: observation.boot_id,
@@ -124,7 +130,7 @@ export function recordObservation(
     control,
     controlDetail: observation.control.detail ?? null,
     rounds: before.rounds + 1,
-    checks: control === false ? before.checks : withSamples(before.checks, observation.checks, at),
+    checks: control === false || isLate ? before.checks : withSamples(before.checks, observation.checks, at),
     stale: staleSeen(before.stale, observation.checks, at),
   };
   return { ...view, vantages: { ...view.vantages, [observation.vantage]: after } };
@@ -172,21 +178,19 @@ export function recordFacts(view: SiteView, host: string, facts: HostFacts | nul
   if (before === undefined || facts === null) return view;
   const standing: Record<string, Millis> = {};
   for (const finding of findings(facts, before.declared)) standing[finding] = before.standing[finding] ?? mono;
-  const isBack = hasParent(facts) && before.facts !== null && !hasParent(before.facts);
+  const ended = Object.keys(before.standing).filter((finding) => standing[finding] === undefined);
   const isNew = facts.link.ifindex !== null && facts.link.ifindex !== before.facts?.link.ifindex;
   const after: HostView = {
     ...before,
     facts,
     at: mono,
     standing,
+    endedAt: { ...before.endedAt, ...Object.fromEntries(ended.map((finding) => [finding, mono])) },
     ...(isNew ? { ifindexSince: mono } : {}),
     ...(isNew && before.facts !== null ? { remadeAt: mono } : {}),
-    ...(isBack ? { parentSince: mono } : {}),
   };
   return { ...view, hosts: { ...view.hosts, [host]: after } };
 }
-
-const hasParent = (facts: HostFacts): boolean => facts.parent.exists === true && facts.parent.up !== false;
 
 /** Words for what is not right in the facts. Null is unknown and never a finding. */
 function findings(facts: HostFacts, declared: LinkConfig | null): string[] {

@@ -7,8 +7,13 @@ const SPOOL_MAX = 1_000;
 /** Beyond this an offset would only make a vantage late. */
 const OFFSET_MAX = 15_000;
 
-/** What one vantage has to do. Vantages are spread over the gap of the schedule, so that one of them sees a fault sooner. */
-export function planOf(house: House, vantage: Vantage): Plan {
+/** The name under which a plan gives the parent's MAC among those that may not answer (probes/neighbour). */
+const PARENT = "parent";
+
+/**
+ * What one vantage has to do. `parents` is the MAC of each link's parent, as its host has told it: a vantage then says itself that an
+ * address is answered by the parent, and not merely by somebody unknown. Vantages are spread over the gap of the schedule, so that one of them sees a fault sooner. */
+export function planOf(house: House, vantage: Vantage, parents: Readonly<Record<string, string>> = {}): Plan {
   const index = house.vantages.findIndex((known) => known.name === vantage.name);
   const gap = Math.min(largestGap(house.schedule), OFFSET_MAX);
   return {
@@ -25,7 +30,7 @@ export function planOf(house: House, vantage: Vantage): Plan {
         name: target.name,
         addresses: target.addresses,
         mac: link?.mac ?? null,
-        also: link?.also ?? {},
+        also: { ...parentOf(link?.name, parents), ...link?.also },
         checks: target.checks,
       };
     }),
@@ -33,6 +38,11 @@ export function planOf(house: House, vantage: Vantage): Plan {
       vantage.where === "host" ? house.links.map(({ name, parent, mac, mode }) => ({ name, parent, mac, mode })) : [],
     spool_max: SPOOL_MAX,
   };
+}
+
+function parentOf(link: string | undefined, parents: Readonly<Record<string, string>>): Record<string, string> {
+  const mac = link === undefined ? undefined : parents[link];
+  return mac === undefined ? {} : { [PARENT]: mac };
 }
 
 /** A tag of the plan's text (FNV-1a, twice with different starts): it tells versions apart, it protects nothing. */

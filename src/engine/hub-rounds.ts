@@ -15,8 +15,17 @@ export type PlanAnswer =
 
 /** Plans and the quick rounds that are wanted of each vantage: answered with its next observation, or through its open request. */
 export function createRounds(house: House, clock: Clock) {
-  const plans = new Map(house.vantages.map((vantage) => [vantage.name, planOf(house, vantage)] as const));
-  const etags = new Map([...plans].map(([name, plan]) => [name, etagOf(plan)] as const));
+  const plans = new Map<string, Plan>();
+  const etags = new Map<string, string>();
+  let parents: Readonly<Record<string, string>> = {};
+  const draw = (): void => {
+    for (const vantage of house.vantages) {
+      const plan = planOf(house, vantage, parents);
+      plans.set(vantage.name, plan);
+      etags.set(vantage.name, etagOf(plan));
+    }
+  };
+  draw();
   const wanted = new Map<string, number>();
   const waiters = new Map<string, Set<() => void>>();
 
@@ -33,6 +42,13 @@ export function createRounds(house: House, clock: Clock) {
         wanted.set(name, Math.min(ROUNDS_MAX, Math.max(rounds, wanted.get(name) ?? 0)));
         for (const wake of [...(waiters.get(name) ?? [])]) wake();
       }
+    },
+    /** A host has told the MAC of its link's parent. Open requests end at their time: a plan that says more is no hurry. */
+    parentSeen(host: string, mac: string | null): void {
+      const link = house.groups.find((group) => group.host?.name === host)?.link ?? null;
+      if (mac === null || link === null || mac === link.mac || parents[link.name] === mac) return;
+      parents = { ...parents, [link.name]: mac };
+      draw();
     },
     async plan(vantage: string, etag: string | null, waitMs: Millis, signal: AbortSignal): Promise<PlanAnswer> {
       const current = etags.get(vantage)!;

@@ -105,7 +105,10 @@ function assemble(ports: HubPorts) {
     counted: counters.delivery,
   });
   const hosts = createHosts(house, ports.hosts, identity.instance, clock, log, {
-    facts: (host, facts) => takeFacts(loop, host, facts),
+    facts(host, facts) {
+      rounds.parentSeen(host, facts?.parent.mac ?? null);
+      takeFacts(loop, host, facts);
+    },
     reported(group, report) {
       if (loop.report(report.id)?.state !== report.state) narrateReport(report, log);
       loop.remember(report);

@@ -297,7 +297,8 @@ export class Director {
   #said(who: string, said: Said): void {
     if (said.what === "failed") this.#surprise = `the stand-in ${who} failed: ${String(said["detail"])}`;
     const moment = this.#narrator.said(said, monoMillis());
-    if (moment !== null && (this.#story !== null || moment.what === "received")) this.#tell(moment);
+    if (moment !== null && (this.#story !== null || moment.what === "received" || moment.what === "error"))
+      this.#tell(moment);
   }
 
   #ended(process: HairpinProcess, how: string): void {

@@ -98,7 +98,9 @@ async function rewriteSecrets(lab: Plain & Config, secretFile: Making["secretFil
       for (const key of ["webhook_id_file", "secret_file", "token_file", "password_file"]) {
         if (settings[key] !== undefined) settings[key] = await secretFile(`${kind}-${index}-${key}`);
       }
-      if (typeof settings["every"] === "number") settings["every"] = millis(settings["every"]);
+      for (const key of ["every", "maintenance", "expire_after"])
+        if (typeof settings[key] === "number") settings[key] = millis(settings[key]);
+      if (settings["ca_file"] !== undefined) settings["ca_file"] = CA_FILE;
     }
   }
   for (const target of Object.values(lab.targets)) {

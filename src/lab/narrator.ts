@@ -178,6 +178,8 @@ export class Narrator {
         fields: { kind: said["kind"], event: said["event"], title: said["title"] },
       };
     }
+    if (said.what === "absent")
+      return { mono, who: text(said["who"] ?? "lab"), what: "error", text: text(said["detail"]), tone: "bad" };
     if (said.what === "speaker")
       return {
         mono,

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Target } from "../core/config/house.ts";
+import { startBrokers } from "./broker.ts";
 import type { Authority } from "./certificates.ts";
 import type { HousePlan, Pod } from "./house-plan.ts";
 import { WORLD } from "./house-plan.ts";
@@ -254,6 +255,7 @@ export async function startStandins(
           (said) => onSaid("home-assistant", said),
         ),
     startKubernetes(plan, secrets, true, onSaid),
+    startBrokers(plan, secrets, onSaid),
   ]);
   return { pods, world, homeAssistant, kubernetes };
 }

@@ -92,7 +92,8 @@ export class Story {
 
   #settle(cause: Cause | null, by: "guard" | "heal"): void {
     this.#cause ??= cause;
-    this.#healedBy = by;
+    // What the guard has put right is its own, also where a remedy must follow: a speaker that is deaf for IPv6 on the new link.
+    if (this.#expected !== "guard" || this.#healedBy !== "guard") this.#healedBy = by;
   }
 
   /** A cause that a person or the guard's wait for its parent stands behind, if the hub has seen one before the guard could act. */
@@ -119,7 +120,7 @@ export class Story {
     const state = String(line["state"]);
     if (state === "requested") {
       this.#requested ??= at;
-      this.#cause = this.#causes.at(-1)?.cause ?? this.#cause;
+      if (this.#healedBy !== "guard") this.#cause = this.#causes.at(-1)?.cause ?? this.#cause;
     } else if (who !== "hub" && ["done", "failed", "refused", "interrupted"].includes(state)) {
       this.#steps.push({ step: String(line["step"]), ms: numberOf(line["ms"]), outcome: state, at, by: "heal" });
     }

@@ -95,7 +95,9 @@ export function goldenOf(
   const again = told.lines.findIndex((line) => line.what === "again");
   const begin = fault.ending === "guard" && again >= 0 ? again : 0;
   const start = begin > 0 ? mono(told.lines[begin]!) : told.startedMono;
-  const all = [...told.before, ...told.lines].filter(isHeard);
+  const all = [...told.before, ...told.lines.slice(0, standsUntil(told, again, begin))].filter(
+    (line) => isHeard(line) && !(mono(line) >= start && isCutOff(line, fault, house)),
+  );
   const old = all.filter((line) => mono(line) < start);
   const kept = [
     ...keepLast(old, BEFORE),
@@ -106,6 +108,20 @@ export function goldenOf(
   const last = (causes.at(-1)?.at_ms ?? LIMIT_MS) + AFTER_MS;
   const golden = { fault: fault.name, ...place, heard: heard.filter((each) => each.at <= last) };
   return { fault: golden.fault, ...place, causes: replay(golden.heard, house), heard: golden.heard };
+}
+
+/** The index of the line after which the fault may no longer stand: its doctors have been, or it is made once more. */
+function standsUntil(told: Told, again: number, begin: number): number {
+  const doctors = told.lines.flatMap((line, index) => (line.what === "doctor" ? [index] : []));
+  const last = doctors.filter((index) => begin > 0 || again < 0 || index < again).at(-1);
+  if (last !== undefined) return last;
+  return again >= 0 && begin === 0 ? again : told.lines.length;
+}
+
+/** A vantage beyond a cut uplink goes on asking, and nobody hears it: the lines here are its own log. */
+function isCutOff(line: LabLine, fault: Fault, house: House): boolean {
+  const vantage = house.vantages.find((each) => each.name === line.who);
+  return fault.name === "uplink-down" && (vantage?.where === "lan" || vantage?.where === "routed");
 }
 
 function keepLast(lines: readonly LabLine[], count: number): readonly LabLine[] {

@@ -30,7 +30,8 @@ export function judge(fault: Fault, told: Told, place: { readonly topology: stri
   const shown = told.lines.filter((line) => isShown(line) && causeOf(line) !== null);
   const first = shown.find((line) => right.has(causeOf(line)!));
   const guard = told.lines.find((line) => line.what === "guard" && right.has(causeOf(line) ?? ""));
-  const allowed = new Set<string>([...right, ...(fault.transient ?? [])]);
+  const silentSix = fault.remakesLink === true && place.topology === "dual" ? ["not_announced"] : [];
+  const allowed = new Set<string>([...right, ...(fault.transient ?? []), ...silentSix]);
   const falseCauses = [...new Set(shown.map((line) => causeOf(line)!))].filter(
     (cause) => !allowed.has(cause) && !(expected === null && ASIDE.has(cause)),
   );
@@ -40,7 +41,7 @@ export function judge(fault: Fault, told: Told, place: { readonly topology: stri
     ...told.lines.filter((line) => line.what === "unexpected").map((line) => String(line["text"])),
     ...(result === null ? ["the lab ended before its result"] : []),
     ...falseCauses.map((cause) => `a false cause was shown: ${cause}`),
-    ...doctorComplaints(fault, right, told),
+    ...doctorComplaints(fault, new Set([...right, ...(fault.doctorElse ?? [])]), told),
   ];
   return {
     fault: fault.name,
@@ -48,11 +49,18 @@ export function judge(fault: Fault, told: Told, place: { readonly topology: stri
     expected: expected ?? "none",
     found: found ?? "none",
     foundMs: [first, guard].flatMap((line) => line?.at_ms ?? []).sort((a, b) => a - b)[0] ?? null,
-    healedBy: result?.by ?? (fault.cause === null ? "–" : "a person"),
+    healedBy: healers(result) ?? (fault.cause === null ? "–" : "a person"),
     falseCauses,
-    doctor: sayDoctors(right, told),
+    doctor: sayDoctors(new Set([...right, ...(fault.doctorElse ?? [])]), told),
     complaints,
   };
+}
+
+/** Guard or remedy; both, where a remedy had to follow the guard. */
+function healers(result: Told["result"]): string | null {
+  if (result === null || result.by === null) return null;
+  const remedies = result.steps.filter((step) => step.step !== "ensure-link" && step.outcome === "done");
+  return result.by === "guard" && remedies.length > 0 ? `guard, ${remedies.at(-1)!.step}` : result.by;
 }
 
 const isCause = (cause: string | null): cause is string => cause !== null;
@@ -61,8 +69,9 @@ const doctors = (told: Told) => told.lines.filter((line) => line.what === "docto
 function sayDoctors(right: ReadonlySet<string>, told: Told): string {
   const said = doctors(told);
   if (said.length === 0) return "–";
-  const naming = said.filter((line) => line["exit"] === 1 && right.has(causeOf(line) ?? ""));
-  if (naming.length > 0) return `1 at ${naming.map((line) => line.who).join(", ")}`;
+  const naming = said.filter((line) => line["exit"] !== 0 && right.has(causeOf(line) ?? ""));
+  if (naming.length > 0) return `${naming[0]!["exit"]} at ${naming.map((line) => line.who).join(", ")}`;
+  if (said.every((line) => line["exit"] === 0)) return "0 everywhere";
   return said.map((line) => `${line["exit"]} ${causeOf(line) ?? "–"} at ${line.who}`).join(", ");
 }
 
@@ -70,12 +79,13 @@ function sayDoctors(right: ReadonlySet<string>, told: Told): string {
 function doctorComplaints(fault: Fault, right: ReadonlySet<string>, told: Told): readonly string[] {
   const said = doctors(told);
   if (said.length === 0) return [];
-  if (fault.name === "healthy")
+  // A healthy house, and another node that announces: nothing to be said.
+  if (fault.name === "healthy" || fault.cause === "announced_elsewhere")
     return said
       .filter((line) => line["exit"] !== 0)
-      .map((line) => `doctor at ${line.who} exits ${line["exit"]} in a healthy house: ${line["text"]}`);
+      .map((line) => `doctor at ${line.who} exits ${line["exit"]}, and nothing is wrong: ${line["text"]}`);
   if (fault.cause === null || ASIDE.has(fault.cause)) return [];
-  return said.some((line) => line["exit"] === 1 && right.has(causeOf(line) ?? ""))
+  return said.some((line) => line["exit"] !== 0 && right.has(causeOf(line) ?? ""))
     ? []
     : [
         `no doctor names ${fault.cause}: ${said.map((line) => `${line.who} ${causeOf(line) ?? line["text"]}`).join("; ")}`,

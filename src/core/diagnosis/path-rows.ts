@@ -1,10 +1,9 @@
 import type { Vantage } from "../config/house.ts";
 import type { FailureCode } from "../failure.ts";
 import { isFresh } from "../history.ts";
-import { SECOND } from "../units.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
 import { FACT_STANDS } from "./link-rows.ts";
-import { contradicts, failures, isServedBeside, type Scene, wasRefused } from "./scene.ts";
+import { contradicts, explainedUntil, failures, isServedBeside, type Scene, wasRefused } from "./scene.ts";
 import * as say from "./sentences.ts";
 
 export const lanPath: Row = (scene) => {
@@ -17,7 +16,8 @@ export const lanPath: Row = (scene) => {
   const vmFine = scene.looks.some(
     (look) => look.vantage.where === "vm" && look.good && failed.some((bad) => contradicts(scene, look, bad)),
   );
-  const lanFails = lan.length > 0 && lan.every(fails) && vmFine && !failed.some((look) => look.vantage.where === "vm");
+  const lanFails =
+    lan.some(fails) && bad.length === lan.length && vmFine && !failed.some((look) => look.vantage.where === "vm");
   if (!cutSeen && !lanFails && !isCutOff(scene, lan)) return null;
   const finding = everything(
     scene,
@@ -45,19 +45,16 @@ function isCutOff(scene: Scene, lan: readonly Vantage[]): boolean {
   const guests = scene.house.vantages.filter((vantage) => vantage.where === "vm" && isHeard(vantage));
   const gone = lan.filter((vantage) => seen(vantage)?.at != null && !isHeard(vantage));
   if (lan.length === 0 || gone.length < lan.length || guests.length === 0) return false;
+  if (failedLooks(scene).length > 0) return false; // A guest that fails as well has another reason.
   return lan.length > 1 || guests.some((vantage) => seen(vantage)?.control === false);
 }
 
-/** After the parent is back the vantages need a round to find their gateway again: what they said before is explained. */
-const PARENT_SETTLES = 3 * SECOND;
-
 export const siteNetwork: Row = (scene) => {
   const offHost = scene.house.vantages.filter((vantage) => vantage.where !== "host" && !vantage.muted);
-  const back = scene.group.host === null ? undefined : scene.view.hosts[scene.group.host.name]?.parentSince;
   const bad = offHost.filter((vantage) => {
     const seen = scene.view.vantages[vantage.name];
-    const isExplained = back !== undefined && seen?.at != null && seen.at < back + PARENT_SETTLES;
-    return seen?.control === false && seen.at !== null && !isExplained && isFresh(scene.view, seen, scene.now);
+    if (seen?.at == null || seen.control !== false || !isFresh(scene.view, seen, scene.now)) return false;
+    return seen.at >= explainedUntil(scene.view, scene.group, vantage);
   });
   if (bad.length === 0 || bad.length * 2 < offHost.length) return null;
   const finding = everything(

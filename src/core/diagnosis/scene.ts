@@ -73,7 +73,12 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
   const looks = voters.flatMap((vantage) =>
     targets.flatMap((target) =>
       target.addresses.map((address) =>
-        lookOf(vantage, view.vantages[vantage.name]!, { target, address }, facts, { now, voidBefore, hold }),
+        lookOf(vantage, view.vantages[vantage.name]!, { target, address }, facts, {
+          now,
+          voidBefore,
+          hold,
+          explained: explainedUntil(view, group, vantage),
+        }),
       ),
     ),
   );
@@ -96,17 +101,34 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
   };
 }
 
+/** Findings of the host that explain whatever a vantage runs into, and those that explain it to one beyond the uplink. */
+const EXPLAINS_ALL = ["parent_missing", "parent_down", "link_missing", "link_down"] as const;
+const EXPLAINS_LAN = ["uplink_down"] as const;
+/** A round that began so soon after the end may still have met what was before. */
+const END_MARGIN: Millis = SECOND;
+
+/** What a vantage ran into before this time is explained by what the host found then, and says nothing of what is now. */
+export function explainedUntil(view: SiteView, group: Group, vantage: Vantage): Millis {
+  const ended = (group.host === null ? undefined : view.hosts[group.host.name]?.endedAt) ?? {};
+  const findings = vantage.where === "vm" ? EXPLAINS_ALL : [...EXPLAINS_ALL, ...EXPLAINS_LAN];
+  return Math.max(...findings.map((finding) => (ended[finding] ?? Number.NEGATIVE_INFINITY) + END_MARGIN));
+}
+
 function lookOf(
   vantage: Vantage,
   view: VantageView,
   { target, address }: { target: Target; address: string },
   facts: HostFacts | null,
-  time: { now: Millis; voidBefore: Millis; hold: Millis },
+  time: { now: Millis; voidBefore: Millis; hold: Millis; explained: Millis },
 ): Look {
   const own = (id: string) => target.addresses.length === 1 || id.endsWith(`@${address}`);
   const checks = checksOf(view, target.name).filter((check) => own(check.id));
-  const neighbourCheck = checks.find((check) => check.kind === "neighbour");
-  const neighbour = latest(neighbourCheck);
+  const judged = checks.map((check) => ({
+    ...check,
+    samples: check.samples.filter((sample) => sample.ok || sample.at >= time.explained),
+  }));
+  const neighbourCheck = judged.find((check) => check.kind === "neighbour");
+  const neighbour = latest(checks.find((check) => check.kind === "neighbour"));
   const seen = view.stale.find((stale) => stale.target === target.name && own(stale.id));
   const isStale =
     seen !== undefined &&
@@ -118,11 +140,11 @@ function lookOf(
     view,
     target,
     address,
-    verdict: worstVerdict(checks),
+    verdict: worstVerdict(judged),
     good: areGood(checks),
     neighbour,
     neighbourFailed: neighbourCheck !== undefined && verdictOf(neighbourCheck.samples) === "failed",
-    checks,
+    checks: judged,
     answers:
       neighbour?.evidence.asked === true
         ? [...new Set((neighbour.evidence.answers ?? []).map((answer) => answer.mac))]

@@ -173,7 +173,10 @@ function advertisementFindings({ advertised }: HostFacts, link: LinkConfig): Doc
   const look = "kubectl -n metallb-system get l2advertisements,ipaddresspools -o yaml";
   const findings: DoctorFinding[] = [];
   for (const entry of advertised) {
-    if (!entry.covered)
+    const others = entry.nodes ?? [];
+    if (!entry.covered && others.length > 0)
+      findings.push(good("advertisement", `${entry.service} is announced by ${list(others)}, which is declared.`));
+    else if (!entry.covered)
       findings.push(
         bad(
           "advertisement",

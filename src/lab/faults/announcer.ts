@@ -157,10 +157,12 @@ async function serveFrom(bench: Bench): Promise<void> {
   });
   await ipBatch(ROGUE_NS, [
     `addr add ${plan.spare}/${plan.lan.prefix} dev eth0`,
+    `route add default via ${plan.gateway}`,
     `route add ${toAddress(plan.podNet.base)}/${plan.podNet.prefix} via ${plan.node.address}`,
     ...(isDual
       ? [
           `addr add ${address6In(plan, plan.spare)}/64 dev eth0 nodad`,
+          `route add ::/0 via ${address6In(plan, plan.gateway)}`,
           `route add ${toAddress6([...POD_NET6, 0, 0, 0, 0])}/64 via ${address6In(plan, plan.node.address)}`,
         ]
       : []),

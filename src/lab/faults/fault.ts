@@ -18,6 +18,13 @@ export interface Fault {
   readonly orElse?: readonly (string | null)[];
   /** Causes that may be shown on the way to it, since they are true for a moment. Anything else that is shown is a false cause. */
   readonly transient?: readonly Cause[];
+  /** What a doctor may say of it instead, since from one place no more can be known. */
+  readonly doctorElse?: readonly Cause[];
+  /**
+   * Whether the link is made anew in the course of it. Where IPv6 is announced, a speaker that was not restarted answers nobody on the
+   * new link (facts/l2), so that a remedy follows the guard, with `not_announced` for its cause.
+   */
+  readonly remakesLink?: true;
   readonly ending: Ending;
   /** Whether the host's facts stand for a second vote, so that one vantage is enough. */
   readonly hostSees?: boolean;

@@ -7,6 +7,7 @@ import { type Fault, needsLink, OTHER_MAC } from "./fault.ts";
 export const LINK_FAULTS: readonly Fault[] = [
   {
     name: "link-deleted",
+    remakesLink: true,
     title: ({ link }) => `ip link del ${link.name}`,
     cause: "link_missing",
     ending: "guard",
@@ -25,6 +26,7 @@ export const LINK_FAULTS: readonly Fault[] = [
   },
   {
     name: "link-other-mac",
+    remakesLink: true,
     title: ({ link }) => `${link.name} is made anew by somebody else, with the MAC ${OTHER_MAC}`,
     cause: "link_drifted",
     ending: "guard",
@@ -38,6 +40,7 @@ export const LINK_FAULTS: readonly Fault[] = [
   },
   {
     name: "mac-changed-in-place",
+    remakesLink: true,
     title: ({ link }) => `ip link set ${link.name} address ${OTHER_MAC}: the speaker does not notice`,
     cause: "link_drifted",
     ending: "guard",
@@ -47,6 +50,7 @@ export const LINK_FAULTS: readonly Fault[] = [
   },
   {
     name: "link-recreated-other-mac",
+    remakesLink: true,
     title: ({ link }) =>
       `${link.name} had another MAC for a moment; the clients have learnt it, and the link is right again`,
     cause: "stale_neighbour",
@@ -70,6 +74,7 @@ export const LINK_FAULTS: readonly Fault[] = [
   },
   {
     name: "bridge-deleted",
+    remakesLink: true,
     title: ({ plan, link }) =>
       `ip link del ${plan.node.bridge}, and ${link.name} with it; ${plan.node.bridge} is back after 15 s`,
     cause: "parent_missing",
@@ -95,6 +100,9 @@ export const LINK_FAULTS: readonly Fault[] = [
     title: ({ plan }) =>
       `the cable of ${plan.shape === "guest" ? "the hypervisor" : plan.node.uplink} is pulled; back after 60 s`,
     cause: "lan_path",
+    // The vantages of the LAN fall silent one after the other. A node that is a guest sees no cable, and its doctor no gateway.
+    transient: ["vantage_silent"],
+    doctorElse: ["site_network"],
     ending: "told",
     missing: (bench) =>
       bench.plan.machines.some((machine) => machine.at !== "bridge" && machine.vantages.length > 0)
