@@ -40,7 +40,10 @@ export function judge(fault: Fault, told: Told, place: { readonly topology: stri
   const complaints = [
     ...told.lines.filter((line) => line.what === "unexpected").map((line) => String(line["text"])),
     ...(result === null ? ["the lab ended before its result"] : []),
-    ...falseCauses.map((cause) => `a false cause was shown: ${cause}`),
+    ...falseCauses.map((cause) => {
+      const line = shown.find((each) => causeOf(each) === cause)!;
+      return `a false cause was shown: ${cause}, after ${Math.round(line.at_ms ?? 0)} ms by ${line.who} (${line["text"]})`;
+    }),
     ...doctorComplaints(fault, new Set([...right, ...(fault.doctorElse ?? [])]), told),
   ];
   return {

@@ -37,7 +37,9 @@ export async function stage(
   );
   const question = {
     dns: checks.flatMap(({ address, check }) =>
-      check.kind === "dns" ? [{ server: `${address}:${check.port}`, name: check.name }] : [],
+      check.kind === "dns"
+        ? [{ server: `${address.includes(":") ? `[${address}]` : address}:${check.port}`, name: check.name }]
+        : [],
     ),
     https: checks.flatMap(({ address, check }) =>
       check.kind === "https" ? [{ address, port: check.port, host: check.host, path: check.path }] : [],
