@@ -8,6 +8,7 @@ import { runRound } from "../probes/round.ts";
 import { ConfigError, type LoadedConfig, loadConfig, sayProblem } from "../runtime/node/config-file.ts";
 import { lookAtBoot } from "../runtime/node/doctor-boot.ts";
 import { lookAtLink } from "../runtime/node/doctor-host.ts";
+import { lookAtBrokers } from "../runtime/node/doctor-mqtt.ts";
 import { lookAtNames } from "../runtime/node/doctor-names.ts";
 import { lookAtHomeAssistants } from "../runtime/node/doctor-telling.ts";
 import { createProbePorts } from "../runtime/node/probe-ports.ts";
@@ -71,13 +72,14 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
   const linked = isHost ? house.groups.filter((group) => group.link !== null) : [];
   // The round first and alone: what else is asked must neither disturb its times nor the neighbour table.
   const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
-  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, isHub] = await Promise.all([
+  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, brokers, isHub] = await Promise.all([
     waysOf(plan, ports),
     lookAtNames(house),
     isHost ? null : askHost(house, ports),
     isHost ? askStrangers(house, ports) : null,
     Promise.all(linked.map((group) => lookAtLink(house, group, dir))),
     lookAtHomeAssistants(house),
+    lookAtBrokers(house, dir),
     isHubHere(house, ports),
   ]);
   return {
@@ -94,6 +96,7 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
     links,
     boot: isHost ? lookAtBoot() : null,
     homeAssistants,
+    brokers,
     isHub,
   };
 }

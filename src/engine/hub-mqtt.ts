@@ -50,7 +50,8 @@ export function createDevice(parts: DeviceParts, broker: Broker) {
   let published = new Map<string, string>();
   let isDue = false;
   let bornAt: Millis | null = null;
-  let seenAt: string | null = null;
+  const seenKey = `mqtt ${broker.name} seen`;
+  let seenAt = parts.remembered(seenKey) as string | null;
   let wasOffline = false;
   let cancelRenewal = () => {};
 
@@ -120,13 +121,14 @@ export function createDevice(parts: DeviceParts, broker: Broker) {
       wasOffline = true;
       return;
     }
-    seenAt = new Date(clock.wall()).toISOString();
     // A retained one is from before this connection, on which everything has just been said.
     if (isOld || (bornAt !== null && now - bornAt < BIRTH_EVERY)) {
       changed();
       return;
     }
     bornAt = now;
+    seenAt = new Date(clock.wall()).toISOString();
+    parts.remember(seenKey, seenAt);
     log("info", { broker: broker.name, anew: wasOffline }, "Home Assistant says that it is there");
     discovery.repeat(publishAll);
     parts.homeAssistantIsBack(wasOffline);

@@ -5,11 +5,12 @@ import type { House } from "../../src/core/config/house.ts";
 import type { ConfigInput } from "../../src/core/config/schema.ts";
 import type { Message } from "../../src/engine/hub-ports.ts";
 import type { SqlPort } from "../../src/engine/store.ts";
+import { lookAtBrokers } from "../../src/runtime/node/doctor-mqtt.ts";
 import { createResolver } from "../../src/runtime/node/hub-resolver.ts";
 import { brokersOf } from "../../src/runtime/node/mqtt-client.ts";
 import { openSqlite } from "../../src/runtime/node/store-sqlite.ts";
 import { fakeHost, type handClock, harness, houseOf, round } from "../support/hub.ts";
-import { type Heard, listener, NO_MOSQUITTO, type RealBroker, realBroker } from "../support/mosquitto.ts";
+import { freePort, type Heard, listener, NO_MOSQUITTO, type RealBroker, realBroker } from "../support/mosquitto.ts";
 
 const BASE = "hairpin/home";
 const closing: (() => Promise<unknown>)[] = [];
@@ -234,7 +235,7 @@ test("a broker that comes back without anything it knew gets everything again", 
   await ears.says(`${BASE}/availability`, "online");
   await rounds(true, 4);
   await ears.says(`${BASE}/status`, "ok");
-  await broker.stop();
+  await broker.kill();
   await rounds(false, 4);
   await broker.start();
   const late = await earsAt(broker, "#");
@@ -353,4 +354,28 @@ test("a login that the broker refuses is said in words, and the right one works"
   );
   await ears.says(`${BASE}/availability`, "online");
   await right.stop();
+});
+
+test("the doctor sees the broker, its login, the hub's device and Home Assistant's birth", options, async () => {
+  const broker = await brokerHere({ hairpin: "s3cr3t" });
+  const house = houseAt(broker, {}, { url: `mqtt://hairpin:s3cr3t@127.0.0.1:${broker.port}` });
+  const wrong = houseAt(broker, {}, { url: `mqtt://hairpin:nonsense@127.0.0.1:${broker.port}` });
+  const closed = houseOf({ notify: [{ mqtt: { url: `mqtt://127.0.0.1:${await freePort()}` } }] });
+  const [before] = await lookAtBrokers(house, "/");
+  assert.deepEqual([before?.isConnected, before?.isOnline, before?.isDiscovered], [true, null, false]);
+  assert.equal(before?.origin, `mqtt://127.0.0.1:${broker.port}`);
+  const [refused] = await lookAtBrokers(wrong, "/");
+  assert.deepEqual([refused?.isConnected, refused?.isRefused], [false, true]);
+  const [away] = await lookAtBrokers(closed, "/");
+  assert.deepEqual([away?.isConnected, away?.isRefused], [false, false]);
+  assert.match(String(away?.detail), /ECONNREFUSED/);
+  const { stop } = hubAt(house);
+  const ears = await earsAt(broker, `${BASE}/#`, { username: "hairpin", password: "s3cr3t" });
+  await ears.says(`${BASE}/availability`, "online");
+  await ears.publish("homeassistant/status", "online");
+  await ears.until(({ topic, payload }) => topic === `${BASE}/status/attributes` && /seen_at":"2/.test(payload));
+  const [sight] = await lookAtBrokers(house, "/");
+  assert.deepEqual([sight?.isConnected, sight?.isOnline, sight?.isDiscovered], [true, true, true]);
+  assert.ok(sight?.homeAssistantSeenAt !== null);
+  await stop();
 });

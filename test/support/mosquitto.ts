@@ -29,8 +29,11 @@ export function freePort(): Promise<number> {
 export interface RealBroker {
   readonly port: number;
   readonly child: ChildProcess;
-  stop(): Promise<void>;
+  /** Kills it; it can be started again. */
+  kill(): Promise<void>;
   start(): Promise<void>;
+  /** Kills it for good. */
+  stop(): Promise<void>;
 }
 
 /** A real Mosquitto on loopback, without persistence: what it held is gone when it is started again. */
@@ -66,7 +69,7 @@ export async function realBroker(users: Readonly<Record<string, string>> = {}): 
       });
       child.stderr!.resume();
     },
-    async stop() {
+    async kill() {
       const { child } = broker;
       if (child.exitCode === null && child.signalCode === null) {
         const gone = new Promise((resolve) => child.once("exit", resolve));
@@ -84,9 +87,10 @@ export async function realBroker(users: Readonly<Record<string, string>> = {}): 
       return broker.child;
     },
     start: broker.start,
+    kill: broker.kill,
     async stop() {
-      await broker.stop();
-      process.once("exit", () => rmSync(dir, { recursive: true, force: true }));
+      await broker.kill();
+      rmSync(dir, { recursive: true, force: true });
     },
   };
 }

@@ -174,6 +174,12 @@ function pem(path: string | undefined, files: (path: string) => string | null): 
   return path === undefined ? null : files(path);
 }
 
+/** The host of a URL, without brackets. */
+export function hostOfUrl(url: string): string {
+  const host = /^[a-z]+:\/\/(?:[^@/]*@)?(\[[^\]]*\]|[^:/]*)/i.exec(url)?.[1] ?? "";
+  return host.replace(/^\[|\]$/g, "").toLowerCase();
+}
+
 function crossChecks(house: House): Problem[] {
   const problems: Problem[] = [];
   const guarded = new Map(
@@ -212,6 +218,13 @@ function crossChecks(house: House): Problem[] {
       });
     }
   }
+  house.notify.forEach((entry, index) => {
+    if (!("mqtt" in entry)) return;
+    const target = guarded.get(hostOfUrl(entry.mqtt.url));
+    if (target === undefined) return;
+    const message = `the guarded address of target ${target}: the broker would fall silent when it is needed. Say another address of it`;
+    problems.push({ path: ["notify", index, "mqtt", "url"], message });
+  });
   const macs = new Map<string, string>();
   for (const link of house.links) {
     const other = macs.get(link.mac);

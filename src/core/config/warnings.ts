@@ -1,4 +1,5 @@
-import type { House, Problem } from "./house.ts";
+import type { PlanCheck } from "../plan.ts";
+import { type House, hostOfUrl, type Problem } from "./house.ts";
 
 /** What is allowed and probably not meant. hairpin runs with these, and says them at its start. */
 export function warningsOf(house: House): readonly Problem[] {
@@ -115,7 +116,20 @@ function deliveryWarnings(house: House): Problem[] {
       "none, while notify uses names: they would be resolved by this machine's resolver, perhaps the one that is guarded";
     warnings.push({ path: ["hub", "resolvers"], message });
   }
+  house.notify.forEach((entry, index) => {
+    if (!("mqtt" in entry)) return;
+    const host = hostOfUrl(entry.mqtt.url);
+    const target = house.targets.find((known) => known.checks.some((check) => nameOf(check) === host));
+    if (target === undefined) return;
+    const message = `${host} is served by ${target.name}, which is guarded: the broker would fall silent when it is needed`;
+    warnings.push({ path: ["notify", index, "mqtt", "url"], message });
+  });
   return warnings;
+}
+
+function nameOf(check: PlanCheck): string | null {
+  if (check.kind === "https") return check.host.toLowerCase();
+  return check.kind === "oidc" ? hostOfUrl(check.issuer) : null;
 }
 
 function urlOf(entry: House["notify"][number]): string {

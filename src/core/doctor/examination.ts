@@ -25,6 +25,7 @@ export interface Examination {
   readonly links: readonly LinkSight[];
   readonly boot: BootSight | null;
   readonly homeAssistants: readonly HomeAssistantSight[];
+  readonly brokers?: readonly BrokerSight[];
   /** Whether the hub's own address is this machine's: events are sent from there, so only its path to receivers counts. */
   readonly isHub: boolean | null;
 }
@@ -96,6 +97,24 @@ export interface BootSight {
   }[];
   /** Services of the cluster that are installed here, such as k0scontroller, and whether a drop-in orders them after the link's unit. */
   readonly clusters: readonly { readonly service: string; readonly after: readonly string[] }[];
+}
+
+/** A broker of `notify.mqtt`, asked with the hub's own login. */
+export interface BrokerSight {
+  /** Scheme, host and port, without any secret. */
+  readonly origin: string;
+  readonly isNamed: boolean;
+  readonly isConnected: boolean;
+  /** Why there is no connection; or, with one, which topics are refused. */
+  readonly detail: string | null;
+  /** It answered, and refused the login or the protocol. */
+  readonly isRefused: boolean;
+  readonly isDiscovered: boolean;
+  /** What the hub's availability says there; null: nothing. */
+  readonly isOnline: boolean | null;
+  readonly homeAssistantSeenAt: string | null;
+  readonly birthTopic: string;
+  readonly discoveryTopic: string;
 }
 
 export interface HomeAssistantSight {

@@ -23,6 +23,7 @@ export const LAYERS = [
   "http",
   "dns",
   "home_assistant",
+  "mqtt",
   "receivers",
 ] as const;
 export type Layer = (typeof LAYERS)[number];

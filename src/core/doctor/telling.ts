@@ -1,10 +1,15 @@
-import type { House } from "../config/house.ts";
+import { type House, hostOfUrl } from "../config/house.ts";
+import { brokerFindings } from "./broker.ts";
 import type { Examination, HomeAssistantSight } from "./examination.ts";
 import { bad, type DoctorFinding, good, warning } from "./finding.ts";
 
 /** The way on which a person is told: Home Assistant's door, and where the other receivers live. */
 export function tellingFindings(exam: Examination): readonly DoctorFinding[] {
-  return [...exam.homeAssistants.flatMap((sight) => homeAssistant(sight, exam.isHub)), ...receiverWarnings(exam.house)];
+  return [
+    ...exam.homeAssistants.flatMap((sight) => homeAssistant(sight, exam.isHub)),
+    ...(exam.brokers ?? []).flatMap((sight) => brokerFindings(sight, exam.house, exam.isHub)),
+    ...receiverWarnings(exam.house),
+  ];
 }
 
 /** GET /manifest.json is open to everybody. /api/ is never asked: failed logins there get the asker banned. */
@@ -75,7 +80,7 @@ function receiverWarnings(house: House): DoctorFinding[] {
   );
   return house.notify.flatMap((entry) => {
     const [kind, settings] = Object.entries(entry)[0] as [string, { readonly url: string }];
-    const host = hostOf(settings.url);
+    const host = hostOfUrl(settings.url);
     const target = addresses.get(host) ?? names.get(host);
     if (target === undefined) return [];
     const text = `notify.${kind} is reached through ${target}, which is guarded: it falls silent when it is needed.`;
@@ -88,9 +93,4 @@ function receiverWarnings(house: House): DoctorFinding[] {
       ),
     ];
   });
-}
-
-function hostOf(url: string): string {
-  const host = /^[a-z]+:\/\/(?:[^@/]*@)?(\[[^\]]*\]|[^:/]*)/i.exec(url)?.[1] ?? "";
-  return host.replace(/^\[|\]$/g, "").toLowerCase();
 }

@@ -73,6 +73,8 @@ export function brokersOf(house: House, dir: string, resolver: HubResolver): rea
 
 export interface Session {
   readonly clientId: string;
+  /** How large a message may be; a command's size unless said otherwise. */
+  readonly packetMax?: number;
   readonly will?: Publication;
   readonly ears: BrokerEars;
   readonly signal: AbortSignal;
@@ -109,7 +111,7 @@ export async function connectBroker(
     });
     client.once("close", () => closed(detail || "the connection ended"));
     client.on("message", (topic, payload, packet) => {
-      session.ears.message({ topic, payload: payload.toString("utf8", 0, PACKET_MAX), retain: packet.retain });
+      session.ears.message({ topic, payload: payload.toString("utf8", 0, session.packetMax ?? PACKET_MAX), retain: packet.retain });
     });
     client.once("connect", (packet) => {
       signal.removeEventListener("abort", onAbort);
@@ -120,7 +122,7 @@ export async function connectBroker(
   });
 }
 
-function optionsOf(access: BrokerAccess, { clientId, will }: Session): IClientOptions {
+function optionsOf(access: BrokerAccess, { clientId, will, packetMax = PACKET_MAX }: Session): IClientOptions {
   const isNew = access.protocol === "5";
   const { username, password } = access;
   return {
@@ -137,7 +139,7 @@ function optionsOf(access: BrokerAccess, { clientId, will }: Session): IClientOp
     ...(will === undefined
       ? {}
       : { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: will.retain } }),
-    ...(isNew ? { properties: { maximumPacketSize: PACKET_MAX, receiveMaximum: RECEIVE_MAX } } : {}),
+    ...(isNew ? { properties: { maximumPacketSize: packetMax, receiveMaximum: RECEIVE_MAX } } : {}),
   };
 }
 
