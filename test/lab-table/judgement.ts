@@ -27,7 +27,8 @@ const isShown = (line: LabLine): boolean => line.what === "diagnosis" || line.wh
 export function judge(fault: Fault, told: Told, place: { readonly topology: string; readonly brnf: string }): Row {
   const expected = fault.cause;
   const right = new Set<string>([...(expected === null ? [] : [expected]), ...(fault.orElse ?? []).filter(isCause)]);
-  const shown = told.lines.filter((line) => isShown(line) && causeOf(line) !== null);
+  const story = told.lines.slice(0, told.result === null ? undefined : told.until);
+  const shown = story.filter((line) => isShown(line) && causeOf(line) !== null);
   const first = shown.find((line) => right.has(causeOf(line)!));
   const guard = told.lines.find((line) => line.what === "guard" && right.has(causeOf(line) ?? ""));
   const silentSix = fault.remakesLink === true && place.topology === "dual" ? ["not_announced"] : [];

@@ -24,6 +24,8 @@ export interface Told {
   /** What was recorded before the fault, while all was well. */
   readonly before: readonly LabLine[];
   readonly lines: readonly LabLine[];
+  /** How many of the lines came before the result: what follows is the doctors' second look, and the lab's own putting right. */
+  readonly until: number;
   readonly result: FaultResult | null;
 }
 
@@ -48,7 +50,7 @@ export function runLab(
   const told: Told[] = [];
   const skipped = new Map<string, string>();
   let stderr = "";
-  let open: (Told & { lines: LabLine[]; result: FaultResult | null }) | null = null;
+  let open: (Told & { lines: LabLine[]; until: number; result: FaultResult | null }) | null = null;
   let before: LabLine[] = [];
   const close = () => {
     if (open === null) return;
@@ -65,12 +67,15 @@ export function runLab(
         startedMono: Number(line["mono_ms"]),
         before,
         lines: [],
+        until: 0,
         result: null,
       };
       before = [];
       options.onFault(open.fault);
-    } else if ("healed" in line && open !== null) open.result = line as unknown as FaultResult;
-    else if (open !== null) open.lines.push(line);
+    } else if ("healed" in line && open !== null) {
+      open.result = line as unknown as FaultResult;
+      open.until = open.lines.length;
+    } else if (open !== null) open.lines.push(line);
     else before = [...before, line].slice(-BEFORE_MAX);
     if (line.what === "lab" && /put right again/.test(String(line["text"]))) close();
   };
