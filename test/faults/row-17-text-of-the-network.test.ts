@@ -3,14 +3,20 @@ import { test } from "node:test";
 import { safe } from "../../src/cli/hub-client.ts";
 import { homeAssistantBody } from "../../src/deliver/home-assistant.ts";
 import { headerText } from "../../src/deliver/ntfy.ts";
-import type { Message } from "../../src/engine/hub-ports.ts";
-import { harness, round } from "../support/hub.ts";
+import type { Broker, Message, Publication } from "../../src/engine/hub-ports.ts";
+import { harness, houseOf, round } from "../support/hub.ts";
 
 const NASTY = "\u001b[31mred\u202egnp\r\nInjected: yes</td><script>alert(1)</script>";
 /** What would move a cursor, end a line, or turn text around. */
 const RAW = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
 
-test("fault 17: text of the network moves no cursor, ends no line and runs nowhere, in page, events, Home Assistant, headers and terminal", async () => {
+/** Every text of a document, however deep. */
+function strings(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  return value !== null && typeof value === "object" ? Object.values(value).flatMap(strings) : [];
+}
+
+test("fault 17: text of the network moves no cursor, ends no line and runs nowhere, in page, events, Home Assistant, MQTT, headers and terminal", async () => {
   const got: Message[] = [];
   const subscriber = {
     name: "rec",
@@ -21,7 +27,23 @@ test("fault 17: text of the network moves no cursor, ends no line and runs nowhe
       return { kind: "answered" as const, status: 200, retryAfter: null };
     },
   };
-  const made = harness({ subscribers: [subscriber] });
+  const house = houseOf({ notify: [{ mqtt: { url: "mqtt://192.0.2.10" } }] });
+  const published: Publication[] = [];
+  const broker: Broker = {
+    name: "mqtt",
+    settings: house.notify.flatMap((entry) => ("mqtt" in entry ? [entry.mqtt] : []))[0]!,
+    connect: async () => ({
+      inFlightMax: 20,
+      publish: async (publication) => {
+        published.push(publication);
+        return null;
+      },
+      subscribe: async () => null,
+      close: async () => {},
+      drop: () => {},
+    }),
+  };
+  const made = harness({ house, subscribers: [subscriber], brokers: [broker] });
   made.hub.start();
   await made.hand.pass(100);
   for (let seq = 1; seq <= 6; seq++) {
@@ -40,6 +62,14 @@ test("fault 17: text of the network moves no cursor, ends no line and runs nowhe
       assert.doesNotMatch(headerText(text), /[\r\n]/);
       assert.doesNotMatch(safe(text), RAW, "a terminal");
     }
+  }
+  assert.ok(published.some(({ topic, payload }) => topic.endsWith("/attributes") && payload.includes("Injected")));
+  assert.ok(published.some(({ topic }) => topic === "hairpin/home/event"));
+  for (const { topic, payload } of published) {
+    assert.doesNotMatch(topic + payload, RAW, "MQTT");
+    assert.doesNotMatch(payload, /[\r\n]|<script/, "MQTT: nothing that is taken for markup by whoever shows it");
+    for (const text of payload.startsWith("{") ? strings(JSON.parse(payload)) : [payload])
+      assert.doesNotMatch(text, RAW, "MQTT: an attribute is plain text once it is parsed, too");
   }
   const page = await (await made.app.request("/", {}, {})).text();
   assert.doesNotMatch(page, /<script>alert/);

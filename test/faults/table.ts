@@ -95,7 +95,6 @@ export const ROWS: readonly Row[] = [
       [HTTPS, "text of the network is made harmless"],
       [HOOKS, "the page escapes"],
     ],
-    open: "MQTT is not built yet",
   },
   {
     row: 18,

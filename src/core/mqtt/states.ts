@@ -74,7 +74,7 @@ export function statesOf(house: House, settings: MqttConfig, view: DeviceView): 
 
 const word = (topic: string, payload: string): StateMessage => ({ topic, payload, essence: payload });
 
-/** Attributes beside a state. `fleeting` ones change with every round and are no news by themselves. */
+/** Attributes beside a state. `fleeting` ones change with every round: that they are known is news, their value is none. */
 function attributes(
   topics: Topics,
   state: string,
@@ -82,7 +82,8 @@ function attributes(
   fleeting: Readonly<Record<string, unknown>> = {},
 ): StateMessage {
   const topic = topics.attributes(state);
-  return { topic, payload: attributesJson({ ...lasting, ...fleeting }), essence: attributesJson(lasting) };
+  const known = Object.keys(fleeting).filter((key) => fleeting[key] !== null);
+  return { topic, payload: attributesJson({ ...lasting, ...fleeting }), essence: JSON.stringify([lasting, known]) };
 }
 
 function siteStates(topics: Topics, { status, home_assistant_seen_at }: DeviceView): StateMessage[] {
@@ -194,7 +195,11 @@ function latencyStates(topics: Topics, target: string, known: TargetStatus): Sta
   const payload = times.length === 0 ? UNKNOWN : String(Math.max(...times.map(([, millis]) => millis)));
   return [
     { topic, payload, essence: times.length === 0 ? UNKNOWN : "known" },
-    attributes(topics, topic, {}, { vantages: Object.fromEntries(times) }),
+    {
+      topic: topics.attributes(topic),
+      payload: attributesJson({ vantages: Object.fromEntries(times) }),
+      essence: times.map(([vantage]) => vantage).join(),
+    },
   ];
 }
 
