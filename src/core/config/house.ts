@@ -225,6 +225,7 @@ function crossChecks(house: House): Problem[] {
     const message = `the guarded address of target ${target}: the broker would fall silent when it is needed. Say another address of it`;
     problems.push({ path: ["notify", index, "mqtt", "url"], message });
   });
+  problems.push(...edgeProblems(house, guarded));
   const macs = new Map<string, string>();
   for (const link of house.links) {
     const other = macs.get(link.mac);
@@ -235,5 +236,36 @@ function crossChecks(house: House): Problem[] {
       });
     macs.set(link.mac, link.name);
   }
+  return problems;
+}
+
+/** An edge that is reached through what is guarded goes dark together with it; a shared key lets one speak for another. */
+function edgeProblems({ edge, vantages }: House, guarded: ReadonlyMap<string, string>): Problem[] {
+  if (edge === undefined) return [];
+  const problems: Problem[] = [];
+  const target = guarded.get(hostOfUrl(edge.url));
+  if (target !== undefined)
+    problems.push({ path: ["edge", "url"], message: `the guarded address of target ${target}: the edge is elsewhere` });
+  if (edge.silence < edge.every)
+    problems.push({ path: ["edge", "silence"], message: "shorter than `every`: the site would be dark all the time" });
+  if (vantages.some((vantage) => vantage.name === "edge"))
+    problems.push({ path: ["vantages", "edge"], message: "the edge verifier goes by this name: call it another" });
+  const owners = new Map([
+    ...vantages.map((vantage) => [vantage.key_file, `vantage ${vantage.name}`] as const),
+    [edge.key_file, "the edge"],
+  ]);
+  const names = new Set<string>();
+  edge.heal_keys.forEach(({ name, key_file }, index) => {
+    const owner = owners.get(key_file);
+    if (owner !== undefined)
+      problems.push({
+        path: ["edge", "heal_keys", index, "key_file"],
+        message: `the key of ${owner}: each person needs one of their own, which nobody else holds`,
+      });
+    owners.set(key_file, name);
+    if (names.has(name))
+      problems.push({ path: ["edge", "heal_keys", index, "name"], message: `${name} is there already` });
+    names.add(name);
+  });
   return problems;
 }

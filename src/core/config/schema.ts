@@ -211,12 +211,30 @@ const notify = z.union(
   "one of home_assistant, mqtt, webhook, ntfy, heartbeat",
 );
 
+/** The edge sees public names alone: it asks what the world sees, over HTTPS and TCP, and never an address of the house. */
+const edgeCheck = z.union(
+  [
+    /** `server`: an address to ask over TCP; without one the edge asks by DNS over HTTPS. */
+    z.strictObject({ dns: dnsCheck.extend({ server: z.string().max(64).optional() }) }),
+    /** `address`: a fixed one, with the name in SNI; without one, what the public DNS says. */
+    z.strictObject({ https: httpsCheck.extend({ address: ip.optional() }) }),
+    z.strictObject({ oidc: oidcCheck.extend({ address: ip.optional() }) }),
+    z.strictObject({ tcp: tcpCheck.extend({ host: hostname }) }),
+  ],
+  "one of dns, https, oidc, tcp",
+);
+
 const edge = z.strictObject({
   url,
   key_file: path,
-  every: defaulted("30s"),
-  silence: defaulted("3m"),
-  checks: z.array(check).default([]),
+  every: defaulted("30s").refine((millis) => millis >= 1_000 && millis <= 3_600_000, "between 1s and 1h"),
+  silence: defaulted("3m").refine((millis) => millis >= 1_000 && millis <= 86_400_000, "between 1s and 24h"),
+  checks: z.array(edgeCheck).max(16).default([]),
+  /** Whose requests to heal are taken from the edge: each person's own key, which the edge never holds. */
+  heal_keys: z
+    .array(z.strictObject({ name, key_file: path }))
+    .max(16)
+    .default([]),
 });
 
 export const configSchema = z.strictObject({
@@ -262,4 +280,5 @@ export type TargetConfig = z.output<typeof target>;
 export type CheckConfig = z.output<typeof check>;
 export type NotifyConfig = z.output<typeof notify>;
 export type MqttConfig = z.output<typeof mqtt>;
+export type EdgeConfig = z.output<typeof edge>;
 export type HealConfig = z.output<typeof heal>;

@@ -8,15 +8,36 @@ export function warningsOf(house: House): readonly Problem[] {
     ...voteWarnings(house),
     ...healWarnings(house),
     ...deliveryWarnings(house),
-    ...unfinishedWarnings(house),
+    ...edgeWarnings(house),
   ];
 }
 
-/** Keys that are part of the contract and that this version does not act on: accepted, and never silently. */
-function unfinishedWarnings(house: House): Problem[] {
+/** A request from outside lives for a minute: it has to be fetched within it, and a heartbeat may be lost. */
+const FETCHED_EVERY_MAX = 30_000;
+
+function edgeWarnings({ edge, hub, targets }: House): Problem[] {
+  if (edge === undefined) return [];
   const warnings: Problem[] = [];
-  if (house.edge !== undefined)
-    warnings.push({ path: ["edge"], message: "this version sends no heartbeats to an edge yet" });
+  const warn = (key: string, message: string) => warnings.push({ path: ["edge", key], message });
+  if (edge.silence < 2 * edge.every)
+    warn("silence", "less than twice `every`: one lost heartbeat and the site is dark");
+  if (edge.heal_keys.length > 0 && edge.every > FETCHED_EVERY_MAX)
+    warn("every", "more than 30s: a request to heal from outside lives for 60 s and may die before it is fetched");
+  if (hub.resolvers.length === 0 && isNamed(edge.url))
+    warn(
+      "url",
+      "a name, and no hub.resolvers: it is resolved by this machine's resolver, perhaps the one that is guarded",
+    );
+  const served = targets.find((target) => target.checks.some((check) => nameOf(check) === hostOfUrl(edge.url)));
+  if (served !== undefined)
+    warn("url", `its name is served by ${served.name}, which is guarded: heartbeats would end when they are needed`);
+  edge.checks.forEach((check, index) => {
+    const [kind, settings] = Object.entries(check)[0] as [string, Readonly<Record<string, unknown>>];
+    const ignored = ["ca_file", "schedule"].filter((key) => settings[key] !== undefined);
+    if (ignored.length === 0) return;
+    const message = `${ignored.join(", ")}: the edge asks on its own schedule and trusts public authorities alone`;
+    warnings.push({ path: ["edge", "checks", index, kind], message });
+  });
   return warnings;
 }
 

@@ -49,6 +49,8 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
       return "the resolver is fine, the Internet behind it is not: look at its forwarders and at the uplink";
     case "certificate":
       return `kubectl get certificates -A; openssl s_client -connect ${targets[0]?.addresses[0] ?? "ADDRESS"}:443 </dev/null | openssl x509 -noout -dates -subject`;
+    case "outside_path":
+      return "hairpin status   # what the edge saw; then the tunnel (systemctl status cloudflared), the port forwarding, the public DNS zone";
     case "vantage_silent":
       return "look at the vantage: systemctl status hairpin-vantage, or the app's log in Home Assistant";
     case "announced_elsewhere":

@@ -62,6 +62,8 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
       return `${addresses} ${many ? "answer" : "answers"}, and the answer is not the declared one.`;
     case "certificate":
       return `The certificate of ${addresses} is not good.`;
+    case "outside_path":
+      return "From inside all is fine, from outside it is not: the tunnel, the port forwarding or the public DNS.";
     case "vantage_silent":
       return `Nothing is heard from ${list(scene.silent.map((vantage) => vantage.name))}.`;
     case "disputed":
