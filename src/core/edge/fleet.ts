@@ -68,3 +68,42 @@ export function isNewsToFleet(before: FleetRow | null, after: FleetRow): boolean
     before.since !== after.since
   );
 }
+
+/** How many lines one answer carries at most: 1,000 lines are some 300 KB. */
+export const LIST_MAX = 1_000;
+
+/** GET /v1/sites. `counts` are of everything that matches, also of what does not fit. */
+export interface FleetList {
+  readonly total: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly sites: readonly FleetRow[];
+}
+
+/** Of two that are equally bad, the one that has been so for longer; then by name, so that a page does not jump. */
+function worstFirst(a: FleetRow, b: FleetRow): number {
+  const rank = rankOf(a.state) - rankOf(b.state);
+  if (rank !== 0) return rank;
+  if (a.since !== b.since && a.state !== "ok") return a.since < b.since ? -1 : 1;
+  return a.site < b.site ? -1 : a.site > b.site ? 1 : 0;
+}
+
+/** Every word of the search must stand somewhere in the line, in any case. */
+function matches(row: FleetRow, search: string): boolean {
+  const text = `${row.site} ${row.state} ${row.cause ?? ""} ${row.summary}`.toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+export function fleetList(rows: readonly FleetRow[], search: string, limit: number): FleetList {
+  const found = rows.filter((row) => matches(row, search)).sort(worstFirst);
+  const counts: Record<string, number> = {};
+  for (const row of found) counts[row.state] = (counts[row.state] ?? 0) + 1;
+  return { total: found.length, counts, sites: found.slice(0, Math.min(limit, LIST_MAX)) };
+}
+
+/** Which part of `total` sites, in the order of their names, is swept in this minute; no row has to remember it. */
+export function sweepFrom(minute: number, limit: number, total: number): number {
+  return total <= limit ? 0 : (minute * limit) % total;
+}

@@ -1,6 +1,6 @@
 import type { Delivery, SubscriberState } from "../delivery.ts";
-import type { EventData, EventKind, HairpinEvent } from "../event.ts";
-import { DAY, MINUTE, sayDuration, type WallMillis } from "../units.ts";
+import type { EventData, HairpinEvent } from "../event.ts";
+import { DAY, MINUTE, type Millis, type WallMillis } from "../units.ts";
 import {
   HEAL_LIVES_MS,
   HEALS_WAITING_MAX,
@@ -12,13 +12,17 @@ import {
   type SiteSettings,
   type StatusMirror,
 } from "./wire.ts";
+import { backData, darkData, testData } from "./wording.ts";
 
 /** `waiting`: no heartbeat ever came; a site that never speaks is dark after the same silence. */
 export type SitePhase = "waiting" | "alive" | "dark";
 
 /** A request to heal on its way through the edge. */
 export interface WaitingHeal {
+  /** Emptied once it has expired or was answered. */
   readonly envelope: HealEnvelope;
+  /** SHA-256 of its body: tells a repetition from another request of the same id, also when the body is gone. */
+  readonly digest: string;
   readonly received_at: WallMillis;
   readonly state: "waiting" | "fetched" | "answered";
   readonly result: HealResult | null;
@@ -30,6 +34,14 @@ export interface EdgeDelivery {
   readonly event: HairpinEvent;
 }
 
+export interface HeartbeatMark {
+  readonly boot_id: string;
+  readonly seq: number;
+  readonly webhook_id: string;
+  /** SHA-256 of the text. */
+  readonly digest: string;
+}
+
 /** All that the edge remembers of one site: one row of its store, so that a heartbeat costs one written row. */
 export interface SiteState {
   readonly version: 1;
@@ -37,13 +49,18 @@ export interface SiteState {
   readonly settings: SiteSettings;
   readonly registered_at: WallMillis;
   readonly heard_at: WallMillis | null;
-  readonly mark: { readonly boot_id: string; readonly seq: number; readonly digest: string } | null;
+  /** The newest heartbeat: enough to know a repetition, and everything older. */
+  readonly mark: HeartbeatMark | null;
   /** Earlier boots, the latest last: what is signed with one of them is a replay. */
   readonly superseded: readonly string[];
   readonly silence_ms: number;
   readonly every_ms: number;
   readonly phase: SitePhase;
   readonly since: WallMillis;
+  /** When the edge noticed that it had been away itself and gave the house one more silence; null after a heartbeat. */
+  readonly resumed_at: WallMillis | null;
+  /** The edge's own URL as the hub dialled it, for the links in alerts. */
+  readonly origin: string | null;
   readonly status: StatusMirror | null;
   readonly checks: readonly OutsideCheck[];
   readonly observations: readonly OutsideObservation[];
@@ -61,6 +78,8 @@ const EVENTS_KEPT = 32;
 const DELIVERIES_KEPT = 64;
 /** A request that was answered, or not, is shown for so long. */
 const HEAL_SHOWN: WallMillis = DAY;
+/** A platform's alarms are late by seconds; so much later, it was the edge that was away. */
+export const LATE_TICK: Millis = 2 * MINUTE;
 /** How old the outside observations may get while heartbeats come. */
 export const PROBE_EVERY: WallMillis = MINUTE;
 
@@ -77,6 +96,8 @@ export function newSite(site: string, settings: SiteSettings, now: WallMillis): 
     every_ms: 30_000,
     phase: "waiting",
     since: now,
+    resumed_at: null,
+    origin: null,
     status: null,
     checks: [],
     observations: [],
@@ -96,7 +117,7 @@ export function reconfigured(state: SiteState, settings: SiteSettings): SiteStat
 
 /** When the site is dark unless a heartbeat comes. */
 export function darkAt(state: SiteState): WallMillis {
-  return (state.heard_at ?? state.registered_at) + state.silence_ms;
+  return Math.max(state.heard_at ?? state.registered_at, state.resumed_at ?? 0) + state.silence_ms;
 }
 
 export type Heard =
@@ -104,9 +125,14 @@ export type Heard =
   | { readonly kind: "duplicate" }
   | { readonly kind: "conflict"; readonly detail: string };
 
+export type Arrival = Pick<HeartbeatMark, "webhook_id" | "digest"> & { readonly origin: string };
+
 /** Takes a heartbeat whose signature was verified. `(boot_id, seq)` grows strictly, so that nothing counts twice (I18). */
-export function heard(state: SiteState, beat: Heartbeat, digest: string, now: WallMillis): Heard {
+export function heard(state: SiteState, beat: Heartbeat, arrival: Arrival, now: WallMillis): Heard {
   const { mark } = state;
+  const { digest, webhook_id, origin } = arrival;
+  if (mark?.webhook_id === webhook_id && mark.digest !== digest)
+    return { kind: "conflict", detail: "this webhook-id came with another body" };
   if (mark !== null && beat.boot_id === mark.boot_id) {
     if (beat.seq === mark.seq)
       return digest === mark.digest
@@ -120,7 +146,9 @@ export function heard(state: SiteState, beat: Heartbeat, digest: string, now: Wa
   const known: SiteState = {
     ...state,
     heard_at: now,
-    mark: { boot_id: beat.boot_id, seq: beat.seq, digest },
+    resumed_at: null,
+    origin,
+    mark: { boot_id: beat.boot_id, seq: beat.seq, webhook_id, digest },
     superseded: isNewBoot ? [...state.superseded, mark.boot_id].slice(-BOOTS_MAX) : state.superseded,
     silence_ms: beat.silence_ms,
     every_ms: beat.every_ms,
@@ -129,18 +157,22 @@ export function heard(state: SiteState, beat: Heartbeat, digest: string, now: Wa
     observations: state.observations.filter(({ id }) => beat.checks.some((check) => check.id === id)),
     heals: state.heals.map((heal) => {
       const result = beat.heal_results.find(({ id }) => id === heal.envelope.id);
-      return result === undefined ? heal : { ...heal, state: "answered" as const, result };
+      return result === undefined ? heal : answered(heal, result);
     }),
   };
   if (known.phase === "alive") return { kind: "accepted", state: known };
   const wasDark = known.phase === "dark";
   const alive: SiteState = { ...known, phase: "alive", since: now };
-  return { kind: "accepted", state: wasDark ? told(alive, backData(state, now), now) : alive };
+  return { kind: "accepted", state: wasDark ? told(alive, backData(state, now, beat.status), now) : alive };
+}
+
+function answered(heal: WaitingHeal, result: HealResult): WaitingHeal {
+  return { ...heal, envelope: { ...heal.envelope, signature: "", body: "" }, state: "answered", result };
 }
 
 /** Takes the requests that still live for the answer to a heartbeat; they stay until the house says what became of them. */
 export function fetched(state: SiteState, now: WallMillis): { state: SiteState; envelopes: readonly HealEnvelope[] } {
-  const lives = (heal: WaitingHeal) => heal.state !== "answered" && now - heal.received_at < HEAL_LIVES_MS;
+  const lives = (heal: WaitingHeal) => isOpen(heal) && now - heal.received_at < HEAL_LIVES_MS;
   const waiting = state.heals.filter(lives);
   return {
     state: {
@@ -158,91 +190,56 @@ export type Asked =
   | { readonly kind: "full" };
 
 /** Holds a signed request for the next heartbeat. The same id with the same text is the same request. */
-export function asked(state: SiteState, envelope: HealEnvelope, now: WallMillis): Asked {
+export function asked(state: SiteState, envelope: HealEnvelope, digest: string, now: WallMillis): Asked {
   const kept = state.heals.filter(({ received_at }) => now - received_at < HEAL_SHOWN);
   const known = kept.find((heal) => heal.envelope.id === envelope.id);
-  if (known !== undefined)
-    return known.envelope.body === envelope.body ? { kind: "known", heal: known } : { kind: "conflict" };
-  const open = kept.filter((heal) => heal.state !== "answered" && now - heal.received_at < HEAL_LIVES_MS);
+  if (known !== undefined) return known.digest === digest ? { kind: "known", heal: known } : { kind: "conflict" };
+  const open = kept.filter((heal) => isOpen(heal) && now - heal.received_at < HEAL_LIVES_MS);
   if (open.length >= HEALS_WAITING_MAX) return { kind: "full" };
-  const heal: WaitingHeal = { envelope, received_at: now, state: "waiting", result: null };
+  const heal: WaitingHeal = { envelope, digest, received_at: now, state: "waiting", result: null };
   return { kind: "waiting", state: { ...state, heals: [...kept, heal].slice(-HEALS_KEPT) }, heal };
 }
 
 /**
  * What time alone changes. Called by the alarm, by cron and by every request: it says `site_dark` once for one silence, however
- * often it is called.
+ * often it is called. A tick that comes far too late means that the edge was away, not the house, which had nobody to speak to:
+ * then the house gets one more silence.
  */
-export function tick(state: SiteState, now: WallMillis): SiteState {
+export function tick(before: SiteState, now: WallMillis): SiteState {
+  const state = withoutExpired(before, now);
   if (state.phase === "dark" || now < darkAt(state)) return state;
+  if (now > darkAt(state) + LATE_TICK && state.resumed_at === null) return { ...state, resumed_at: now };
   const dark: SiteState = { ...state, phase: "dark", since: now };
   return told(dark, darkData(state, now), now);
+}
+
+/** Queues a `test` for every receiver. */
+export function tested(state: SiteState, now: WallMillis): SiteState {
+  return told(state, testData(state), now);
+}
+
+const isOpen = (heal: WaitingHeal): boolean => heal.state !== "answered" && heal.envelope.body !== "";
+
+/** A request that nobody fetched in its time is forgotten but for its id: the edge keeps no one's signed words any longer. */
+function withoutExpired(state: SiteState, now: WallMillis): SiteState {
+  if (!state.heals.some((heal) => isOpen(heal) && now - heal.received_at >= HEAL_LIVES_MS)) return state;
+  const heals = state.heals.map((heal) =>
+    isOpen(heal) && now - heal.received_at >= HEAL_LIVES_MS
+      ? { ...heal, envelope: { ...heal.envelope, signature: "", body: "" } }
+      : heal,
+  );
+  return { ...state, heals };
 }
 
 /** When the next thing is due by itself; null: nothing before a request comes. */
 export function wakeAt(state: SiteState): WallMillis | null {
   const due = state.deliveries.filter(({ row }) => row.state === "queued").map(({ row }) => row.due_mono);
   if (state.phase !== "dark") due.push(darkAt(state));
+  for (const heal of state.heals) if (isOpen(heal)) due.push(heal.received_at + HEAL_LIVES_MS);
   return due.length === 0 ? null : Math.min(...due);
 }
 
 const utc = (at: WallMillis): string => new Date(at).toISOString();
-const clock = (at: WallMillis): string => utc(at).slice(0, 19).replace("T", " ");
-
-function darkData(state: SiteState, now: WallMillis): EventData {
-  const silent = now - (state.heard_at ?? state.registered_at);
-  const last = state.status;
-  const message =
-    state.heard_at === null
-      ? `No heartbeat has ever come since the site was registered ${sayDuration(silent)} ago. Is the hub running, with this edge and its key in hairpin.yaml?`
-      : `The house has been silent for ${sayDuration(silent)}, since ${clock(state.heard_at)} UTC: power, Internet or the hub itself. ${lastWords(last)}`;
-  return dataOf(state, "site_dark", `${state.site} is dark`, message, utc(state.heard_at ?? state.registered_at), last);
-}
-
-/** The last known diagnosis: it tells a power cut from a trouble that had already begun. */
-function lastWords(last: StatusMirror | null): string {
-  if (last === null) return "Nothing is known of its state.";
-  const cause = last.cause === null ? "" : ` (${last.cause})`;
-  return `The last it said: ${last.state}${cause}. ${last.summary}`;
-}
-
-function backData(before: SiteState, now: WallMillis): EventData {
-  const from = before.heard_at ?? before.registered_at;
-  const message =
-    before.heard_at === null
-      ? "The first heartbeat has come."
-      : `Heartbeats come again after ${sayDuration(now - from)} of silence, since ${clock(from)} UTC.`;
-  return dataOf(before, "site_back", `${before.site} is back`, message, utc(from), before.status);
-}
-
-function dataOf(
-  state: SiteState,
-  event: EventKind,
-  title: string,
-  message: string,
-  since: string,
-  last: StatusMirror | null,
-): EventData {
-  return {
-    schema: "hairpin/alert/1",
-    event,
-    site: state.site,
-    target: "all",
-    // The house's word, and the edge only repeats it: it stands in the message.
-    cause: null,
-    title,
-    message: message.slice(0, 2_000),
-    since,
-    vantages_failing: [],
-    incident: null,
-    heal_id: null,
-    can_heal: false,
-    status_url: null,
-    advice:
-      event === "site_dark" && last !== null && last.state !== "ok" ? "It was not well before it fell silent." : null,
-    held_by: null,
-  };
-}
 
 /** Adds an event and one delivery for each receiver, in the same state that makes it true (I15). */
 function told(state: SiteState, data: EventData, now: WallMillis): SiteState {

@@ -23,7 +23,7 @@ export const HEAL_LIVES_MS = 60_000;
 
 /** One question that the edge asks of the outside: the public names, since it cannot see the house's own addresses. */
 export const outsideCheck = z.discriminatedUnion("kind", [
-  z.strictObject({
+  z.object({
     kind: z.literal("dns"),
     id: text(128),
     name: text(253),
@@ -32,7 +32,7 @@ export const outsideCheck = z.discriminatedUnion("kind", [
     /** Where to ask over TCP: ADDRESS or ADDRESS:PORT; null: DNS over HTTPS at the edge's own resolver. */
     server: z.nullable(text(64)),
   }),
-  z.strictObject({
+  z.object({
     kind: z.literal("https"),
     id: text(128),
     host: text(253),
@@ -42,14 +42,14 @@ export const outsideCheck = z.discriminatedUnion("kind", [
     /** A fixed address, with the name in SNI; null: what the public DNS says. */
     address: z.nullable(text(64)),
   }),
-  z.strictObject({
+  z.object({
     kind: z.literal("oidc"),
     id: text(128),
     issuer: z.url({ protocol: /^https$/ }),
     port: millis(1, 65_535),
     address: z.nullable(text(64)),
   }),
-  z.strictObject({ kind: z.literal("tcp"), id: text(128), host: text(253), port: millis(1, 65_535) }),
+  z.object({ kind: z.literal("tcp"), id: text(128), host: text(253), port: millis(1, 65_535) }),
 ]);
 
 const vantageMirror = z.object({
@@ -69,15 +69,18 @@ export const statusMirror = z.object({
 });
 
 /** What became of a request that an earlier answer carried. The edge shows it; it decides nothing. */
-export const healResult = z.strictObject({
+export const healResult = z.object({
   id: name,
   status: millis(100, 599),
   state: text(64),
   detail: text(512),
 });
 
-/** `POST /v1/sites/{site}/heartbeats`, signed with the site's key. `(boot_id, seq)` grows strictly. */
-export const heartbeat = z.strictObject({
+/**
+ * `POST /v1/sites/{site}/heartbeats`, signed with the site's key. `(boot_id, seq)` grows strictly. Unknown keys are dropped rather
+ * than refused: a newer hub that speaks to an older edge must not look dark.
+ */
+export const heartbeat = z.object({
   type: z.literal("hairpin.heartbeat.v1"),
   aud: z.literal("edge"),
   site: name,
@@ -93,7 +96,7 @@ export const heartbeat = z.strictObject({
 });
 
 /** What the edge saw of one outside check. */
-export const outsideObservation = z.strictObject({
+export const outsideObservation = z.object({
   id: text(128),
   kind: z.enum(["dns", "https", "oidc", "tcp"]),
   ok: z.boolean(),
