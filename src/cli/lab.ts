@@ -17,6 +17,7 @@ interface Flags {
   readonly calm?: string;
   readonly doctor?: boolean;
   readonly record?: boolean;
+  readonly withoutHomeAssistant?: boolean;
 }
 
 export async function run(argv: readonly string[]): Promise<number> {
@@ -42,6 +43,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     .option("--calm <duration>", "break nothing for so long (10m), and show that nothing is told")
     .addOption(program.createOption("--inside").hideHelp())
     .addOption(program.createOption("--record").hideHelp())
+    .option("--without-home-assistant", "no stand-in for Home Assistant: its machine is left to a real one")
     .addHelpText("after", `\nFaults: ${"`hairpin lab faults`"} lists them with the cause that must come out.`)
     .action(async () => {
       code = await build(program.opts<Flags>(), argv);
@@ -117,6 +119,7 @@ async function build(flags: Flags, argv: readonly string[]): Promise<number> {
       shape,
       doctor: flags.doctor ?? false,
       record: flags.record ?? false,
+      homeAssistant: flags.withoutHomeAssistant !== true,
     });
   }
   const { loadConfig } = await import("../runtime/node/config-file.ts");

@@ -82,12 +82,12 @@ export class Director {
   }
 
   /** Starts the stand-ins and every process; returns when all run. */
-  async raise(house: LabHouse): Promise<void> {
+  async raise(house: LabHouse, homeAssistant = true): Promise<void> {
     this.#house = house;
     const began = monoMillis();
     // hairpin's own processes need no stand-in to start, and take longest.
     const processes = house.roles().map(({ who, kind }) => house.start(who, kind));
-    await house.startStandins();
+    await house.startStandins(homeAssistant);
     await Promise.all(processes);
     await this.#until(
       () => house.roles().every(({ who, kind }) => this.#ready.has(`${kind}:${who}`)),

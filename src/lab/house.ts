@@ -63,9 +63,9 @@ export class LabHouse {
     return new LabHouse(config, plan, secrets, 0, ears, true);
   }
 
-  async startStandins(): Promise<void> {
+  async startStandins(homeAssistant = true): Promise<void> {
     const start = this.isLoopback ? (await import("./loopback/standins.ts")).startLoopbackStandins : startStandins;
-    this.#standins = await start(this.plan, this.secrets, this.#ears.said);
+    this.#standins = await start(this.plan, this.secrets, this.#ears.said, homeAssistant);
   }
 
   /** Where a stand-in's words go. */

@@ -21,6 +21,8 @@ export interface InsideOptions {
   readonly calmMs: number | null;
   readonly doctor: boolean;
   readonly record: boolean;
+  /** Whether a stand-in answers where Home Assistant is; false: the machine is left to a real one. */
+  readonly homeAssistant: boolean;
   /** What the link's parent is; undefined: what its name tells. */
   readonly shape: Shape | undefined;
 }
@@ -50,7 +52,7 @@ export async function runInside(options: InsideOptions): Promise<number> {
   }
   const house = await LabHouse.build(loaded, options.brnf, director.ears, options.shape);
   timeline.house(house.plan, options.brnf);
-  await director.raise(house);
+  await director.raise(house, options.homeAssistant);
   const names = options.faults.length > 0 ? options.faults : options.keep ? [] : TOUR;
   const faults = options.calmMs === null ? names.flatMap((name) => findFault(name) ?? []) : [calm(options.calmMs)];
   const code = await runFaults(director, timeline, faults, options.keep);
@@ -117,6 +119,16 @@ async function serveControl(director: Director, timeline: Timeline): Promise<voi
     }
     if (act === "restore") return { ok: await director.restore(true) };
     const fault = findFault(name ?? "");
+    // Breaks, or puts right, and tells nothing: for those who follow the story themselves.
+    if (fault !== undefined && (act === "inject" || act === "mend")) {
+      const { bench } = director;
+      if (act === "inject") await fault.inject(bench);
+      else {
+        await fault.later?.(bench, async () => {});
+        await fault.restore?.(bench);
+      }
+      return { ok: true };
+    }
     if (act !== "break" || fault === undefined) return { ok: false, detail: `there is no fault ${name}` };
     const missing = fault.missing?.(director.bench) ?? null;
     if (missing !== null) return { ok: false, detail: `${fault.name} cannot happen in this house: ${missing}` };

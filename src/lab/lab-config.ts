@@ -43,7 +43,9 @@ export async function writeLabConfig(config: Config, plan: HousePlan): Promise<L
   const secretFile = async (label: string): Promise<string> => {
     const path = `${LAB}/keys/${label.replace(/[^A-Za-z0-9_-]/g, "-")}`;
     if (!keys.has(path)) {
-      const secret = `whsec_${randomBytes(32).toString("base64")}`;
+      // A webhook id of Home Assistant stands in a URL.
+      const isUrlPart = label.endsWith("webhook_id_file");
+      const secret = isUrlPart ? randomBytes(32).toString("hex") : `whsec_${randomBytes(32).toString("base64")}`;
       keys.set(path, secret);
       await writeFile(path, `${secret}\n`, { mode: 0o600 });
     }

@@ -233,9 +233,10 @@ export async function startStandins(
   plan: HousePlan,
   secrets: LabSecrets,
   onSaid: (who: string, said: Said) => void,
+  hasAssistant: boolean,
 ): Promise<Standins> {
   const { authority } = secrets;
-  const assistant = homeAssistantInit(plan, secrets);
+  const assistant = hasAssistant ? homeAssistantInit(plan, secrets) : null;
   const [pods, world, homeAssistant, kubernetes] = await Promise.all([
     startStandin<readonly PodInit[], PodOrder>(
       plan.ns.pods,

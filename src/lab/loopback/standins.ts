@@ -20,8 +20,9 @@ export async function startLoopbackStandins(
   plan: HousePlan,
   secrets: LabSecrets,
   onSaid: (who: string, said: Said) => void,
+  hasAssistant: boolean,
 ): Promise<LoopbackStandins> {
-  const assistant = homeAssistantInit(plan, secrets);
+  const assistant = hasAssistant ? homeAssistantInit(plan, secrets) : null;
   const inits = plan.pods.map((pod) => podInit(pod, secrets.authority));
   const pods = await startStandin<readonly PodInit[], PodOrder>(NO_SPACE, "pods", inits, (said) =>
     onSaid("pods", said),
