@@ -1,5 +1,6 @@
 import type { Assessment } from "../core/assessment.ts";
 import type { GateAnswer, StepTried } from "../core/group.ts";
+import type { EdgeStatus } from "../core/status.ts";
 import { commandLine } from "./command-line.ts";
 import { askHub, findHub, type HubFlags, printJson, safe, sayProblem, tellHub, withHub } from "./hub-client.ts";
 
@@ -12,6 +13,7 @@ interface Explained {
     assessment: Assessment;
     incident: { id: string; steps: readonly StepTried[] } | null;
   }[];
+  readonly outside?: EdgeStatus;
 }
 interface Past {
   readonly id: string;
@@ -47,10 +49,19 @@ export async function run(argv: readonly string[]): Promise<number> {
     );
     if (reply.status !== 200) return sayProblem(reply);
     if (flags.json) printJson(reply.body);
-    else if (incident === undefined) for (const group of (reply.body as Explained).groups) sayGroup(group);
+    else if (incident === undefined) sayNow(reply.body as Explained);
     else sayPast(reply.body as Past);
     return 0;
   });
+}
+
+function sayNow({ groups, outside }: Explained): void {
+  for (const group of groups) sayGroup(group);
+  if (outside === undefined) return;
+  say(`outside: ${outside.cause ?? outside.state}; what the edge says is shown, and never a vote for a repair`);
+  say(`  ${outside.summary}`);
+  for (const sentence of outside.evidence) say(`  - ${sentence}`);
+  for (const heal of outside.heals) say(`  heal ${heal.id} from outside: ${heal.status} ${heal.state}: ${heal.detail}`);
 }
 
 function sayGroup({ group, phase, gates, assessment, incident, held_by }: Explained["groups"][number]): void {

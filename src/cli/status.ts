@@ -38,7 +38,7 @@ function print(status: Status): void {
   process.stdout.write(`${safe(status.summary)}\n`);
   for (const sentence of status.evidence) process.stdout.write(`  ${safe(sentence)}\n`);
   if (status.advice) process.stdout.write(`Type:\n${safe(status.advice)}\n`);
-  const vantages = Object.keys(status.vantages);
+  const vantages = Object.keys(status.vantages).filter((name) => name !== "edge" || status.edge === undefined);
   const rows = Object.entries(status.targets).map(([name, target]) => [
     name,
     target.addresses.join(","),
@@ -54,6 +54,7 @@ function print(status: Status): void {
   ]);
   process.stdout.write("\n");
   printTable([["TARGET", "ADDRESS", "STATE", ...vantages.map((name) => name.toUpperCase())], ...rows]);
+  if (status.edge !== undefined) printOutside(status.edge);
   const held = heal.held_by === null ? "" : `, held by ${heal.held_by}`;
   process.stdout.write(
     `\nheal: mode ${heal.mode}, ${heal.state}${held}, ${heal.budget_left_hour} left this hour, breaker ${heal.breaker}, host ${heal.host}\n`,
@@ -66,4 +67,13 @@ function print(status: Status): void {
     process.stdout.write(
       `last: ${safe(heal.last.step)} ${safe(heal.last.outcome)} at ${heal.last.at} (${safe(heal.last.id)})\n`,
     );
+}
+
+function printOutside(edge: NonNullable<Status["edge"]>): void {
+  process.stdout.write(`\noutside: ${safe(edge.summary)}\n`);
+  for (const [id, { state, failure, detail, ms }] of Object.entries(edge.checks)) {
+    const time = ms === null ? "" : ` ${Math.round(ms)} ms`;
+    process.stdout.write(`  ${safe(id)}  ${failure ?? state}${time}${detail === null ? "" : `  ${safe(detail)}`}\n`);
+  }
+  if (edge.advice !== null) process.stdout.write(`Type:\n${safe(edge.advice)}\n`);
 }

@@ -2,9 +2,11 @@ import type { Assessment } from "./assessment.ts";
 import type { Cause } from "./cause.ts";
 import type { House } from "./config/house.ts";
 import { budgetLeft } from "./decision/ledger.ts";
+import type { HealResult } from "./edge/wire.ts";
 import type { LinkFacts } from "./facts.ts";
 import type { GroupState, Policy } from "./group.ts";
 import { freshFacts, isFresh, type SiteView } from "./history.ts";
+import type { OutsideStanding } from "./outside.ts";
 import type { Instant } from "./units.ts";
 
 export const STATES = ["ok", "suspect", "failing", "degraded", "healing", "unknown", "maintenance"] as const;
@@ -24,6 +26,25 @@ export interface Status {
   readonly vantages: Readonly<Record<string, VantageStatus>>;
   readonly heal: HealStatus;
   readonly groups: Readonly<Record<string, GroupStatus>>;
+  /** What the edge verifier hears and sees; absent where the house has none. */
+  readonly edge?: EdgeStatus;
+}
+
+export interface EdgeStatus {
+  /** `ok`: the last heartbeat was accepted. `waiting`: the first has not been answered yet. */
+  readonly state: "ok" | "waiting" | "refused" | "unreachable" | "invalid";
+  /** Why it is not `ok`, in words. */
+  readonly detail: string | null;
+  readonly accepted_at: string | null;
+  /** The edge's clock minus this one's, in milliseconds; null while it is not known. */
+  readonly clock_skew_ms: number | null;
+  readonly cause: "outside_path" | null;
+  readonly summary: string;
+  readonly evidence: readonly string[];
+  readonly advice: string | null;
+  readonly checks: Readonly<Record<string, OutsideStanding>>;
+  /** Requests to heal that came this way of late, and what became of them. */
+  readonly heals: readonly HealResult[];
 }
 
 export interface TargetStatus {
@@ -104,6 +125,24 @@ export function statusOf(house: House, view: SiteView, groups: readonly Seen[], 
     heal: worst === undefined ? emptyHeal(house) : healStatus(house, view, worst, now),
     groups: Object.fromEntries(entries),
   };
+}
+
+/**
+ * The status with what the edge knows. A house that is fine inside stays `ok`: what fails from outside is named as its cause and in
+ * its summary, and no address of the house is called failing for it.
+ */
+export function withEdge(status: Status, edge: EdgeStatus | null): Status {
+  if (edge === null) return status;
+  const sight: VantageStatus = {
+    where: "edge",
+    state: edge.state === "ok" ? "ok" : "silent",
+    observed_at: edge.accepted_at,
+  };
+  const told =
+    status.state === "ok" && edge.cause !== null
+      ? { cause: edge.cause, summary: edge.summary, evidence: edge.evidence, advice: edge.advice }
+      : {};
+  return { ...status, ...told, vantages: { ...status.vantages, edge: sight }, edge };
 }
 
 function stateOf({ state, assessment }: Seen, now: Instant): State {

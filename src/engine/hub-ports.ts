@@ -1,10 +1,11 @@
 import type { House } from "../core/config/house.ts";
-import type { MqttConfig } from "../core/config/schema.ts";
+import type { EdgeConfig, MqttConfig } from "../core/config/schema.ts";
 import type { Attempt } from "../core/delivery.ts";
 import type { EventKind, HairpinEvent } from "../core/event.ts";
 import type { HostFacts } from "../core/facts.ts";
 import type { Incoming } from "../core/mqtt/command.ts";
 import type { HubInstance, RepairReport, RepairRequest } from "../core/repair.ts";
+import type { Hmac, SignedHeaders } from "../core/standard-webhooks.ts";
 import type { Millis, WallMillis } from "../core/units.ts";
 import type { HubStore } from "./store.ts";
 
@@ -99,6 +100,32 @@ export interface Broker {
   connect(will: Publication, ears: BrokerEars, signal: AbortSignal): Promise<BrokerConnection>;
 }
 
+/** What came of one heartbeat, before anything of it is believed. */
+export type EdgeReply =
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      /** Null: larger than the edge may answer. */
+      readonly body: string | null;
+      /** The Date header, by which a refused house can tell that its clock is the reason. */
+      readonly date: string | null;
+      readonly retryAfter: Millis | null;
+    }
+  | { readonly kind: "failed"; readonly detail: string };
+
+/** The way to the edge verifier, with the secrets of `edge`. Everything that comes back over it may be a lie. */
+export interface EdgePort {
+  readonly settings: EdgeConfig;
+  readonly hmac: Hmac;
+  readonly digest: (text: string) => string;
+  /** The site's keys, the newest first; none: the file has become bad. */
+  readonly keys: () => readonly string[];
+  /** Each person's own keys. */
+  readonly healKeys: () => readonly { readonly name: string; readonly secrets: readonly string[] }[];
+  /** Posts one heartbeat. Never throws for what the edge does; redirects are not followed. */
+  readonly send: (headers: SignedHeaders, body: string, signal: AbortSignal) => Promise<EdgeReply>;
+}
+
 export type Log = (
   level: "info" | "warn" | "error",
   fields: Readonly<Record<string, unknown>>,
@@ -115,6 +142,8 @@ export interface HubPorts {
   readonly heartbeats: readonly Heartbeat[];
   /** Where the device in Home Assistant is published. */
   readonly brokers?: readonly Broker[];
+  /** Where the edge verifier is; absent where the house has none. */
+  readonly edge?: EdgePort;
   /** A fraction of 1, for spreading retries. */
   readonly chance: () => number;
   /** So many random letters and digits, for ids that nobody can guess. */

@@ -5,11 +5,13 @@ import { type Input, quietDraft } from "../core/group.ts";
 import type { HealRecord } from "../core/heal-record.ts";
 import { recordFacts } from "../core/history.ts";
 import type { RepairReport } from "../core/repair.ts";
-import { statusOf } from "../core/status.ts";
+import { statusOf, withEdge } from "../core/status.ts";
 import { DAY, MINUTE, type Millis, SECOND } from "../core/units.ts";
 import { guardEvents, watchVantages } from "../core/vantage-watch.ts";
 import { createAsks } from "./hub-asks.ts";
 import { createDeliveries } from "./hub-deliveries.ts";
+import { createEdge, type Edge } from "./hub-edge.ts";
+import { edgeMetrics } from "./hub-edge-metrics.ts";
 import { createHosts } from "./hub-hosts.ts";
 import { hubIdentity } from "./hub-identity.ts";
 import { createIntake } from "./hub-intake.ts";
@@ -42,12 +44,14 @@ export function createHub(ports: HubPorts) {
   const parts = assemble(ports);
   const { loop, hosts, deliveries, rounds, clockwork, identity } = parts;
   const ask = createAsks(ports.house, ports.store, loop, ports.randomId, ports.log);
-  const reads = reading(ports, parts);
+  const edge = edgeOf(ports, parts, ask);
+  const reads = reading(ports, parts, edge);
   const operates = operating(ports, parts);
   const { status } = reads;
   const devices = createDevices(ports, { ...parts, status, ask, pause: operates.pause, resume: operates.resume });
   for (const happened of devices.happened) parts.listeners.add(happened);
   parts.watchers.add(devices.changed);
+  if (edge !== null) parts.watchers.add(edge.changed);
   return {
     /** Takes what the store remembers up again: a new epoch, a new grace; a repair under way is asked about by its id. */
     start(): void {
@@ -58,6 +62,7 @@ export function createHub(ports: HubPorts) {
       deliveries.start(ports.heartbeats);
       clockwork.start();
       devices.start();
+      edge?.start();
     },
     /** What it says to brokers last may take a moment; all else has ended when this returns. */
     stop(): Promise<void> {
@@ -67,6 +72,7 @@ export function createHub(ports: HubPorts) {
       hosts.stop();
       deliveries.stop();
       rounds.release();
+      edge?.stop();
       return devices.stop();
     },
     observe: parts.intake.observe,
@@ -78,6 +84,22 @@ export function createHub(ports: HubPorts) {
 }
 
 type Parts = ReturnType<typeof assemble>;
+
+/** The edge verifier's side in the house; null where the house has none. */
+function edgeOf(ports: HubPorts, parts: Parts, ask: ReturnType<typeof createAsks>): Edge | null {
+  if (ports.edge === undefined) return null;
+  const { ledger, loop } = parts;
+  const status = () => statusOf(ports.house, loop.view(), loop.seats(), ledger.now());
+  const edge = createEdge(ports, ports.edge, { ledger, loop, ask, heal: (id) => healOf(ports, loop, id), status });
+  parts.openElsewhere.add(edge.isOpen);
+  return edge;
+}
+
+function healOf({ store }: HubPorts, loop: Loop, id: string): HealRecord | null {
+  const record = store.heal(id);
+  const report: RepairReport | null = loop.report(id);
+  return record === null || report === null ? record : { ...record, steps: [report] };
+}
 
 function assemble(ports: HubPorts) {
   const { house, store, clock, log } = ports;
@@ -91,8 +113,11 @@ function assemble(ports: HubPorts) {
     enqueue: (event) => void deliveries.enqueue(event),
     committed: (before, stepped, events) => committed(before, stepped, events),
   });
+  const openElsewhere = new Set<(incident: string | null) => boolean>();
   const isOpen = (group: string, incident: string | null) =>
-    incident !== null && loop.seats().some((seat) => seat.group.name === group && seat.state.incident?.id === incident);
+    [...openElsewhere].some((holds) => holds(incident)) ||
+    (incident !== null &&
+      loop.seats().some((seat) => seat.group.name === group && seat.state.incident?.id === incident));
   const { subscribers, chance } = ports;
   const deliveries = createDeliveries({
     store,
@@ -148,6 +173,7 @@ function assemble(ports: HubPorts) {
     rounds,
     listeners,
     watchers,
+    openElsewhere,
     loop,
     deliveries,
     hosts,
@@ -202,17 +228,19 @@ function emptiness({ house }: HubPorts): readonly string[] {
 }
 
 /** What is asked of the hub without changing anything. */
-function reading(ports: HubPorts, { ledger, counters, listeners, loop, deliveries, intake, clockwork }: Parts) {
+function reading(
+  ports: HubPorts,
+  { ledger, counters, listeners, loop, deliveries, intake, clockwork }: Parts,
+  edge: Edge | null,
+) {
   const { house, store, version } = ports;
   return {
-    heal(id: string): HealRecord | null {
-      const record = store.heal(id);
-      const report: RepairReport | null = loop.report(id);
-      return record === null || report === null ? record : { ...record, steps: [report] };
-    },
-    status: () => statusOf(house, loop.view(), loop.seats(), ledger.now()),
+    heal: (id: string): HealRecord | null => healOf(ports, loop, id),
+    status: () => withEdge(statusOf(house, loop.view(), loop.seats(), ledger.now()), edge?.status() ?? null),
     explain: (incident: string | null): unknown =>
-      incident === null ? explainNow(ports, loop) : store.incident(incident),
+      incident === null
+        ? { ...explainNow(ports, loop), ...(edge === null ? {} : { outside: edge.status() }) }
+        : store.incident(incident),
     events: (after: number, limit: number) => (after < 0 ? store.latestEvents(limit) : store.eventsAfter(after, limit)),
     subscribe(listener: (event: HairpinEvent) => void): () => void {
       listeners.add(listener);
@@ -225,7 +253,9 @@ function reading(ports: HubPorts, { ledger, counters, listeners, loop, deliverie
     metrics() {
       const seen = { view: loop.view(), seats: loop.seats(), latest: intake.latest, now: ledger.now() };
       const storeOk = loop.storeProblem() === null;
-      return metricsOf({ house, version, ...seen, counters, outbox: store.outboxCounts(), storeOk });
+      const outbox = store.outboxCounts();
+      const measured = metricsOf({ house, version, ...seen, counters, outbox, storeOk });
+      return edge === null ? measured : [...measured, ...edgeMetrics(edge)];
     },
     readiness(): { ready: boolean; problems: readonly string[] } {
       const problems: string[] = [];
@@ -237,7 +267,7 @@ function reading(ports: HubPorts, { ledger, counters, listeners, loop, deliverie
   };
 }
 
-function explainNow({ house, store }: HubPorts, loop: Loop): unknown {
+function explainNow({ house, store }: HubPorts, loop: Loop) {
   const groups = loop.seats().map(({ group, state, assessment }) => ({
     group: group.name,
     phase: state.phase,

@@ -13,6 +13,19 @@ interface Shown {
   readonly link?: Readonly<Record<string, unknown>> | null;
   readonly targets?: Readonly<Record<string, { state: string; vantages: Readonly<Record<string, Cell>> }>>;
   readonly heal?: Readonly<Record<string, unknown>>;
+  readonly edge?: {
+    readonly state: string;
+    readonly summary: string;
+    readonly accepted_at: string | null;
+    readonly checks: Readonly<Record<string, OutsideCell>>;
+  };
+}
+
+interface OutsideCell {
+  readonly state: string;
+  readonly failure: string | null;
+  readonly detail: string | null;
+  readonly ms: number | null;
 }
 
 interface Cell {
@@ -68,6 +81,20 @@ function cell(shown: Cell | undefined): string {
   return `<td><span class="dot ${tone(shown.state)}"></span>${e(word)}${time}${shown.mac === null ? "" : `<br><code>${e(shown.mac)}</code>`}</td>`;
 }
 
+/** What the edge verifier sees of the public names; nothing where the house has no edge. */
+function outsideSection(edge: Shown["edge"]): string {
+  if (edge === undefined) return "";
+  const rows = Object.entries(edge.checks).map(([id, { state, failure, detail, ms }]) => {
+    const time = ms === null ? "" : ` <small>${e(Math.round(ms))} ms</small>`;
+    const why = detail === null ? "" : `<br><small>${e(detail)}</small>`;
+    return `<tr><th scope="row"><span class="dot ${tone(state)}"></span>${e(id)}</th><td>${e(failure ?? state)}${time}${why}</td></tr>`;
+  });
+  const table = rows.length === 0 ? "" : `<div class="scroll"><table><tbody>${rows.join("")}</tbody></table></div>`;
+  const heard =
+    edge.accepted_at === null ? "" : `<p class="quiet">last heard by the edge ${clock(edge.accepted_at)}</p>`;
+  return `<section><h2>Seen from outside</h2><p>${e(edge.summary)}</p>${table}${heard}</section>`;
+}
+
 const plain = (value: unknown): string =>
   value !== null && typeof value === "object"
     ? Object.values(value).map(plain).filter(Boolean).join(", ")
@@ -101,6 +128,7 @@ export function page(status: Shown, events: readonly HairpinEvent[]): string {
 <header><p class="site">hairpin · ${e(status.site)}</p><h1>${e(status.state)}</h1>${status.cause === null ? "" : `<p class="cause"><code>${e(status.cause)}</code></p>`}
 <p class="summary">${e(status.summary)}</p>${status.since === null ? "" : `<p class="quiet">since ${clock(status.since)}</p>`}</header>
 <section><h2>Seen from each vantage</h2>${targetsTable(status)}</section>
+${outsideSection(status.edge)}
 ${facts("Healing", status.heal)}${facts("Link", status.link)}
 <section><h2>Last events</h2>${eventList(events)}</section>
 </main><footer class="quiet"><a href="/v1/status">status</a> · <a href="/v1/events">events</a> · <a href="/metrics">metrics</a> · <a href="/openapi.json">API</a></footer>

@@ -5,7 +5,7 @@ import type { HostFacts } from "../../src/core/facts.ts";
 import type { RepairReport, RepairRequest } from "../../src/core/repair.ts";
 import { sign } from "../../src/core/standard-webhooks.ts";
 import { createHub } from "../../src/engine/hub.ts";
-import type { Broker, Clock, HostLink, HubPorts, Subscriber } from "../../src/engine/hub-ports.ts";
+import type { Broker, Clock, EdgePort, HostLink, HubPorts, Subscriber } from "../../src/engine/hub-ports.ts";
 import { openStore, type SqlPort } from "../../src/engine/store.ts";
 import { hubApp } from "../../src/hooks/app.ts";
 import type { Peer } from "../../src/hooks/deps.ts";
@@ -142,6 +142,7 @@ export interface HarnessOptions {
   readonly sql?: SqlPort;
   readonly subscribers?: readonly Subscriber[];
   readonly brokers?: readonly Broker[];
+  readonly edge?: EdgePort;
   readonly host?: FakeHost;
   readonly hand?: ReturnType<typeof handClock>;
   readonly from?: readonly string[];
@@ -169,6 +170,7 @@ export function harness(options: HarnessOptions = {}) {
     subscribers: options.subscribers ?? [],
     heartbeats: [],
     brokers: options.brokers ?? [],
+    ...(options.edge === undefined ? {} : { edge: options.edge }),
     chance: () => 0.5,
     randomId: (length) => randomBytes(length).toString("hex").slice(0, length),
     log,

@@ -12,6 +12,9 @@ const LOOK_EVERY_MS = 1_000;
 export interface Keys {
   vantageKeys(vantage: string): readonly string[];
   tokens(): readonly Token[];
+  /** The keys of the site at the edge, and of the people who may ask for a repair through it; none without `edge`. */
+  edgeKeys(): readonly string[];
+  healKeys(): readonly { readonly name: string; readonly secrets: readonly string[] }[];
 }
 
 /**
@@ -26,12 +29,21 @@ export function openKeys(house: House, dir: string, told: (message: string) => v
     token,
     secrets: fileSecrets(resolve(dir, token.token_file), false, told),
   }));
+  const edge = house.edge === undefined ? null : fileSecrets(resolve(dir, house.edge.key_file), true, told);
+  const people = (house.edge?.heal_keys ?? []).map(({ name, key_file }) => ({
+    name,
+    secrets: fileSecrets(resolve(dir, key_file), true, told),
+  }));
   distinct([
+    ...(edge === null ? [] : [["the edge", edge()] as const]),
+    ...people.map(({ name, secrets }) => [`edge.heal_keys ${name}`, secrets()] as const),
     ...[...vantages].map(([name, read]) => [`vantage ${name}`, read()] as const),
     ...tokens.map(({ token, secrets }) => [`token ${token.name}`, secrets()] as const),
   ]);
   return {
     vantageKeys: (name) => vantages.get(name)?.() ?? [],
+    edgeKeys: () => edge?.() ?? [],
+    healKeys: () => people.map(({ name, secrets }) => ({ name, secrets: secrets() })),
     tokens: () =>
       tokens.flatMap(({ token, secrets }) =>
         secrets().map((secret) => ({ name: token.name, scopes: token.scopes, from: token.from, secret })),

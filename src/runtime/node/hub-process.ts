@@ -8,6 +8,7 @@ import { openStore } from "../../engine/store.ts";
 import { hubApp } from "../../hooks/app.ts";
 import { monoMillis } from "./clock.ts";
 import { hmac } from "./hmac.ts";
+import { edgeOf } from "./hub-edge.ts";
 import { createHostLink } from "./hub-host-link.ts";
 import { openKeys, readWebhookSecrets } from "./hub-keys.ts";
 import { type Listening, listenOn, peerOf } from "./hub-listen.ts";
@@ -74,6 +75,7 @@ export async function startHub(house: House, dir: string, log: Log): Promise<Run
     ),
   );
   const version = packageVersion();
+  const edge = edgeOf(house, keys, resolver);
   const hub = createHub({
     house,
     version,
@@ -83,6 +85,7 @@ export async function startHub(house: House, dir: string, log: Log): Promise<Run
     subscribers: receivers,
     heartbeats,
     brokers: brokersOf(house, dir, resolver),
+    ...(edge === undefined ? {} : { edge }),
     chance: () => randomInt(2 ** 32) / 2 ** 32,
     randomId,
     log: say,

@@ -64,7 +64,25 @@ export function retryAfterMillis(value: string | undefined, now: number): number
 
 /** Sends to where hub.resolvers say that the name is. One connection per try: a receiver gets an event a day, not a stream. */
 export function createSend(resolver: HubResolver): Send {
-  return async (outgoing: Outgoing, signal): Promise<Attempt> => {
+  const exchange = createExchange(resolver, null);
+  return async (outgoing, signal): Promise<Attempt> => {
+    const answer = await exchange(outgoing, signal);
+    if (answer.kind === "failed") return answer;
+    return { kind: "answered", status: answer.status, retryAfter: answer.retryAfter };
+  };
+}
+
+/** What came back, with its body where that was wanted; null for one that is larger, or that broke off. */
+export type Exchanged =
+  | (Extract<Attempt, { kind: "answered" }> & { readonly body: string | null; readonly date: string | null })
+  | Extract<Attempt, { kind: "failed" }>;
+
+/** As createSend, with the answer's body of at most `bodyMax` bytes; null: none of it is wanted. */
+export function createExchange(
+  resolver: HubResolver,
+  bodyMax: number | null,
+): (outgoing: Outgoing, signal: AbortSignal) => Promise<Exchanged> {
+  return async (outgoing: Outgoing, signal): Promise<Exchanged> => {
     const url = new URL(outgoing.url);
     const name = url.hostname.replace(/^\[|\]$/g, "");
     const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
@@ -87,12 +105,16 @@ export function createSend(resolver: HubResolver): Send {
         headersTimeout: 10_000,
         bodyTimeout: 10_000,
       });
-      await drain(reply.body);
-      const retryAfter = reply.headers["retry-after"];
+      const body = bodyMax === null ? await drain(reply.body) : await read(reply.body, bodyMax);
+      const [retryAfter, date] = [reply.headers["retry-after"], reply.headers["date"]].map((value) =>
+        Array.isArray(value) ? value[0] : value,
+      );
       return {
         kind: "answered",
         status: reply.statusCode,
-        retryAfter: retryAfterMillis(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, Date.now()),
+        retryAfter: retryAfterMillis(retryAfter, Date.now()),
+        body,
+        date: date ?? null,
       };
     } catch (error) {
       return { kind: "failed", detail: say(error, signal) };
@@ -109,16 +131,29 @@ function credentials(url: URL): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
-async function drain(body: AsyncIterable<Uint8Array>): Promise<void> {
+async function drain(body: AsyncIterable<Uint8Array>): Promise<null> {
   let size = 0;
   try {
     for await (const chunk of body) {
       size += chunk.length;
-      if (size >= ANSWER_MAX) return;
+      if (size >= ANSWER_MAX) return null;
     }
   } catch {
     // The status has been read; that the rest broke off changes nothing.
   }
+  return null;
+}
+
+/** The whole body, or null for one that is larger: half of an answer is none. One that breaks off is thrown. */
+async function read(body: AsyncIterable<Uint8Array>, max: number): Promise<string | null> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > max) return null;
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts).toString("utf8");
 }
 
 /** An error in words without the URL, which may be the secret itself. */
