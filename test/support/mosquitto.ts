@@ -111,20 +111,18 @@ export async function listener(port: number, filter: string | readonly string[] 
     ...options,
   });
   const heard: Heard[] = [];
-  let wake = () => {};
+  const waiting: (() => void)[] = [];
   client.on("message", (topic, payload, packet) => {
     const expiry = packet.properties?.messageExpiryInterval ?? null;
     heard.push({ topic, payload: payload.toString(), retain: packet.retain, expiry, at: performance.now() });
-    wake();
+    for (const wake of waiting.splice(0)) wake();
   });
   await client.subscribeAsync([...[filter].flat()], { qos: 1 });
   const until = async (wanted: (heard: Heard) => boolean, after = 0): Promise<Heard> => {
     for (;;) {
       const found = heard.slice(after).find(wanted);
       if (found !== undefined) return found;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+      await new Promise<void>((resolve) => waiting.push(resolve));
     }
   };
   return {
