@@ -8,6 +8,7 @@ import type { Millis } from "../core/units.ts";
 import type { createDeliveries } from "./hub-deliveries.ts";
 import type { Ledger } from "./hub-ledger.ts";
 import type { Loop } from "./hub-loop.ts";
+import type { Metric } from "./hub-metrics.ts";
 import { createDevice } from "./hub-mqtt.ts";
 import type { HubPorts } from "./hub-ports.ts";
 
@@ -71,7 +72,16 @@ export function createDevices(ports: HubPorts, parts: Parts) {
       for (const device of devices) device.changed();
     },
     happened: devices.map((device) => device.happened),
-    connected: () => devices.map((device) => device.isConnected()),
+    /** None without a broker, so that a house without one has no series that never moves. */
+    metrics(): readonly Metric[] {
+      if (devices.length === 0) return [];
+      const samples = devices.map((device) => ({
+        labels: { broker: device.name },
+        value: device.isConnected() ? 1 : 0,
+      }));
+      const help = "Whether a broker is connected.";
+      return [{ name: "hairpin_broker_connected", help, type: "gauge", samples }];
+    },
     stop: async (): Promise<void> => void (await Promise.all(devices.map((device) => device.stop()))),
   };
 }

@@ -27,8 +27,6 @@ export interface LineParts {
   readonly message: (message: Incoming) => void;
 }
 
-export type Line = ReturnType<typeof createLine>;
-
 /**
  * The line to one broker: connects for ever, and sends what is current. Of each retained topic only the newest message waits, so
  * that a broker that is slow or away costs a bounded memory and delays nothing (I24, I25); after a new connection everything is
@@ -154,8 +152,6 @@ export function createLine(parts: LineParts) {
   return {
     start,
     isConnected: () => connection !== null,
-    /** How much waits, for a bound to be shown. */
-    waiting: () => waiting.size + events.length + inFlight,
     retain(publication: Publication): void {
       if (connection === null) return;
       waiting.set(publication.topic, publication);

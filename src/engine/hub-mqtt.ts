@@ -36,8 +36,6 @@ export interface DeviceParts {
   readonly remember: (key: string, value: unknown) => void;
 }
 
-export type Device = ReturnType<typeof createDevice>;
-
 /** The hub as one device in Home Assistant, over one broker: discovery, states, events, commands (docs/mqtt.md). */
 export function createDevice(parts: DeviceParts, broker: Broker) {
   const { house, clock, log } = parts;
@@ -143,6 +141,7 @@ export function createDevice(parts: DeviceParts, broker: Broker) {
   }
 
   return {
+    name: broker.name,
     start(): void {
       if (left_out > 0)
         log("warn", { broker: broker.name, left_out }, "more entities than a device may have: the last are left out");
@@ -151,7 +150,6 @@ export function createDevice(parts: DeviceParts, broker: Broker) {
     changed,
     happened: (happening: HairpinEvent): void => event(activityOf(happening)),
     isConnected: line.isConnected,
-    waiting: line.waiting,
     async stop(): Promise<void> {
       cancelRenewal();
       discovery.stop();

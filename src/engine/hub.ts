@@ -79,6 +79,7 @@ export function createHub(ports: HubPorts) {
     ask,
     plan: rounds.plan,
     ...reads,
+    metrics: () => [...reads.metrics(), ...devices.metrics()],
     ...operates,
   };
 }

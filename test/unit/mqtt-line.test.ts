@@ -74,6 +74,9 @@ test("a broker that is away is asked again after 1, 2, 5, 10 and then every 15 s
   made.refuses = false;
   await hand.pass(16_000);
   const said = new Map(made.published.map(({ topic, payload }) => [topic, payload]));
+  assert.deepEqual(hub.metrics().find(({ name }) => name === "hairpin_broker_connected")?.samples, [
+    { labels: { broker: "mqtt" }, value: 1 },
+  ]);
   assert.equal(said.get("hairpin/home/availability"), "online");
   assert.equal(said.get("hairpin/home/problem"), "OFF");
   const stopped = hub.stop();
