@@ -1,0 +1,221 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { seedHomeAssistant } from "./seed.ts";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const DEPLOY = fileURLToPath(new URL("../../../deploy/homeassistant/", import.meta.url));
+/** Where Home Assistant is installed, once for all runs: some 2 GB. */
+export const E2E_HOME = process.env["HAIRPIN_E2E_HOME"] ?? join(homedir(), ".cache", "hairpin-e2e");
+const PORT = 8123;
+const BOOT_MS = 180_000;
+const STOP_MS = 30_000;
+
+/** Installs a version where it is missing; null, or why it cannot be had here. */
+export function install(version: string): string | null {
+  const run = spawnSync(join(HERE, "install.sh"), [version], {
+    env: { ...process.env, E2E_HOME },
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+    timeout: 900_000,
+  });
+  if (run.status === 0) return null;
+  return run.stderr.trim().split("\n").at(-1) ?? `install.sh ended with ${run.status}`;
+}
+
+export interface Wiring {
+  readonly version: string;
+  readonly dir: string;
+  readonly address: string;
+  readonly webhookId: string;
+  readonly hubToken: string;
+  readonly broker: {
+    readonly host: string;
+    readonly port: number;
+    readonly username: string;
+    readonly password: string;
+  };
+  /** Where the automation's extra action says that it has run. */
+  readonly seenUrl: string;
+}
+
+/** What the automation made of the blueprint is given, besides the webhook. */
+export interface Inputs {
+  readonly webhookId: string;
+  readonly phones: readonly string[];
+  readonly by: "mqtt" | "rest";
+}
+
+/** A real Home Assistant in the network namespace of this process, with hairpin's own blueprint, package and dashboard. */
+export class HomeAssistant {
+  readonly #wiring: Wiring;
+  readonly #token: string;
+  #child: ChildProcess | null = null;
+
+  constructor(wiring: Wiring) {
+    this.#wiring = wiring;
+    const { dir, version, hubToken } = wiring;
+    mkdirSync(dir, { recursive: true });
+    cpSync(join(HERE, "config"), dir, { recursive: true });
+    for (const folder of ["blueprints", "packages", "dashboards"])
+      cpSync(join(DEPLOY, folder), join(dir, folder), { recursive: true });
+    writeFileSync(join(dir, "secrets.yaml"), `hairpin_auth: "Bearer ${hubToken}"\n`, { mode: 0o600 });
+    if (version.startsWith("2025."))
+      writeFileSync(
+        join(dir, "configuration.yaml"),
+        `${readFileSync(join(dir, "configuration.yaml"), "utf8")}\nhttp:\n  server_host: 0.0.0.0\n  server_port: ${PORT}\n`,
+      );
+    writeFileSync(
+      join(dir, "packages", "seen.yaml"),
+      `rest_command:\n  seen:\n    url: ${wiring.seenUrl}\n    method: post\n    content_type: application/json\n    payload: "{{ alert | to_json }}"\n`,
+    );
+    this.#token = seedHomeAssistant(dir, { version, port: PORT, broker: wiring.broker });
+    this.automate({ webhookId: wiring.webhookId, phones: [], by: "mqtt" });
+  }
+
+  get url(): string {
+    return `http://${this.#wiring.address}:${PORT}`;
+  }
+
+  get token(): string {
+    return this.#token;
+  }
+
+  /** Writes the automation; a running Home Assistant takes it by `automation.reload`. */
+  automate({ webhookId, phones, by }: Inputs): void {
+    const input = {
+      webhook_id: webhookId,
+      phones,
+      heal_button: by === "mqtt" ? ["button.hairpin_heal_now"] : [],
+      use_heal_actions: by === "rest",
+      heal_actions:
+        by === "rest"
+          ? [
+              {
+                action: "rest_command.hairpin_heal",
+                data: {
+                  target: "{{ target }}",
+                  incident: "{{ incident }}",
+                  key: "{{ heal_key }}",
+                  reason: "{{ actor }}",
+                },
+              },
+            ]
+          : [],
+      answer_timeout: 30,
+      event_actions: [{ action: "rest_command.seen", data: { alert: "{{ alert }}" } }],
+      ack_actions: [{ action: "rest_command.hairpin_ack", data: { delivery_id: "{{ delivery_id }}" } }],
+    };
+    const automation = {
+      id: "hairpin_alert",
+      alias: "Hairpin alert",
+      use_blueprint: { path: "hairpin/hairpin_alert.yaml", input },
+    };
+    // JSON is YAML. The id of the webhook stands there literally: `!secret` breaks the editor of Home Assistant.
+    writeFileSync(join(this.#wiring.dir, "automations.yaml"), `${JSON.stringify([automation], null, 1)}\n`);
+  }
+
+  /** Boots it; resolves when it runs with the broker's integration loaded. */
+  async start(): Promise<number> {
+    const { dir, version } = this.#wiring;
+    const began = Date.now();
+    const venv = join(E2E_HOME, `venv-${version}`);
+    const isNative = spawnSync(join(venv, "bin/python"), ["-c", "1"]).status === 0;
+    const hass = [join(venv, "bin/hass"), "-c", dir, "--skip-pip", "--log-no-color"];
+    const [command, args] = isNative ? [hass[0]!, hass.slice(1)] : [join(HERE, "chroot.sh"), hass];
+    const child = spawn(command, args, { env: { ...process.env, E2E_HOME, E2E_BIND: dir }, stdio: "ignore" });
+    this.#child = child;
+    while (Date.now() - began < BOOT_MS) {
+      if (child.exitCode !== null)
+        throw new Error(`Home Assistant ended with ${child.exitCode}:\n${this.log().slice(-2_000)}`);
+      const state = await this.get<{ state?: string; recovery_mode?: boolean }>("/api/config").catch(() => null);
+      if (state?.state === "RUNNING") {
+        // It says RUNNING in recovery mode too.
+        if (state.recovery_mode === true)
+          throw new Error(`Home Assistant is in recovery mode:\n${this.log().slice(-2_000)}`);
+        const entries = await this.get<{ state: string }[]>("/api/config/config_entries/entry?domain=mqtt");
+        if (entries[0]?.state === "loaded") return Date.now() - began;
+      }
+      await new Promise((next) => setTimeout(next, 150));
+    }
+    throw new Error(`Home Assistant did not come up in ${BOOT_MS / 1_000} s:\n${this.log().slice(-2_000)}`);
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    this.#child = null;
+    if (child === null || child.exitCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  log(): string {
+    const file = join(this.#wiring.dir, "home-assistant.log");
+    const older = `${file}.1`;
+    return [older, file].map((path) => (existsSync(path) ? readFileSync(path, "utf8") : "")).join("");
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const reply = await fetch(this.url + path, {
+      headers: { authorization: `Bearer ${this.#token}` },
+      signal: AbortSignal.timeout(5_000),
+    });
+    if (!reply.ok) throw new Error(`GET ${path}: ${reply.status}`);
+    return (await reply.json()) as T;
+  }
+
+  async post<T>(path: string, body: unknown): Promise<T> {
+    const reply = await fetch(this.url + path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${this.#token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(15_000),
+    });
+    const text = await reply.text();
+    if (!reply.ok) throw new Error(`POST ${path}: ${reply.status} ${text.slice(0, 300)}`);
+    return (text === "" ? null : JSON.parse(text)) as T;
+  }
+
+  /** One command over the WebSocket API. */
+  async ask<T>(command: Readonly<Record<string, unknown>>): Promise<T> {
+    const socket = new WebSocket(`${this.url.replace("http", "ws")}/api/websocket`);
+    return await new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no answer to ${command["type"]}`)), 10_000);
+      const end = (settle: () => void) => {
+        clearTimeout(timer);
+        socket.close();
+        settle();
+      };
+      socket.addEventListener("error", () => end(() => reject(new Error("the WebSocket API cannot be reached"))));
+      socket.addEventListener("message", ({ data }) => {
+        const said = JSON.parse(String(data)) as { type: string; success?: boolean; result?: T; error?: unknown };
+        if (said.type === "auth_required") socket.send(JSON.stringify({ type: "auth", access_token: this.#token }));
+        else if (said.type === "auth_ok") socket.send(JSON.stringify({ id: 1, ...command }));
+        else if (said.type === "result")
+          end(() => (said.success ? resolve(said.result!) : reject(new Error(JSON.stringify(said.error)))));
+        else if (said.type === "auth_invalid") end(() => reject(new Error("the token is not taken")));
+      });
+    });
+  }
+
+  /** What stands under the notification bell, by id. */
+  async bell(): Promise<ReadonlyMap<string, { readonly title: string; readonly message: string }>> {
+    const list = await this.ask<{ notification_id: string; title: string; message: string }[]>({
+      type: "persistent_notification/get",
+    });
+    return new Map(list.map((each) => [each.notification_id, each]));
+  }
+
+  async state(entity: string): Promise<string | null> {
+    return (await this.get<{ state: string }>(`/api/states/${entity}`).catch(() => null))?.state ?? null;
+  }
+
+  call(domain: string, service: string, data: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.post(`/api/services/${domain}/${service}`, data);
+  }
+}
