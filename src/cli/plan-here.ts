@@ -13,7 +13,7 @@ export async function planHere(house: House, names: readonly string[], ports: Pr
   // A host that has lost its bridge is still the host.
   const isNode = Object.values(house.speakers).some((speaker) => speaker.node === hostname());
   const where: Where = (isHost || isNode) && house.links.length > 0 ? "host" : "lan";
-  const plan = planOf(house, { name: "check", where, key_file: "", optional: true, muted: true });
+  const plan = planOf(house, { name: "check", where, key_file: "", optional: true, muted: true, heal: false });
   const wanted = (target: PlanTarget) => names.length === 0 || names.includes(target.name);
   return { ...plan, targets: plan.targets.filter(wanted) };
 }

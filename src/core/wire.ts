@@ -22,6 +22,18 @@ export const healBody = z.strictObject({
   target: z.string().regex(NAME).optional(),
   incident: z.string().regex(NAME).optional(),
 });
+/**
+ * The body of POST /heal when a vantage passes on what a person asked for at its page. Less than a token may say: no step, no
+ * `override` and no `force`, so that a stolen key of a vantage opens no gate. `type`, `aud` and `vantage` stand in what is signed.
+ */
+export const relayedHealBody = z.strictObject({
+  type: z.literal("hairpin.heal.v1"),
+  aud: z.string().regex(NAME),
+  vantage: z.string().regex(NAME),
+  reason: text.optional(),
+  dry_run: z.boolean().optional(),
+  target: z.string().regex(NAME).optional(),
+});
 export const pauseBody = z.strictObject({ for: duration.optional(), reason: text.optional() });
 export const ackBody = z.strictObject({ delivery_id: z.string().regex(NAME) });
 export const emptyBody = z.strictObject({});

@@ -1,9 +1,10 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { isSecret, sameText, verify } from "../core/standard-webhooks.ts";
-import type { HubDeps, Token, Vars } from "./deps.ts";
+import type { HubDeps, Relay, Token, Vars } from "./deps.ts";
 import { isWithin } from "./network.ts";
 import { problem, tooMany } from "./problem.ts";
 import { createBuckets } from "./rates.ts";
+import { relayedBy } from "./relay.ts";
 
 export type Scope = "heal" | "ack" | "read" | "pause";
 
@@ -21,19 +22,19 @@ export function unauthorized(c: Context): Response {
 }
 
 type Identity =
-  | { readonly ok: true; readonly name: string; readonly scopes: readonly string[] }
+  | { readonly ok: true; readonly name: string; readonly scopes: readonly string[]; readonly relay?: Relay }
   | { readonly ok: false; readonly reason: string };
 
 /**
  * Asks for a scope. A unix socket has all of them by its file mode; otherwise a bearer token from a network it may be used from,
- * or a signature by a token that is a Standard Webhooks secret.
+ * a signature by a token that is a Standard Webhooks secret, or one by the key that a vantage has for this purpose.
  */
 export function scoped(deps: HubDeps, scope: Scope): MiddlewareHandler<Vars> {
   const callers = createBuckets(CALLER_RATE, deps.mono);
   const refused = createBuckets(REFUSED_RATE, deps.mono);
   return async (c, next) => {
     const peer = c.get("peer");
-    const identity = await identify(deps, c);
+    const identity = await identify(deps, c, scope);
     if (!identity.ok) {
       deps.log("warn", { address: peer.address, path: c.req.path, reason: identity.reason }, "refused a request");
       const wait = refused.take(peer.address ?? "unknown");
@@ -45,9 +46,15 @@ export function scoped(deps: HubDeps, scope: Scope): MiddlewareHandler<Vars> {
         { address: peer.address, path: c.req.path, token: identity.name, scope },
         "a token without the scope",
       );
-      return problem(c, 403, { detail: `the token ${identity.name} has no scope ${scope}` });
+      const { name, relay } = identity;
+      const detail =
+        relay === undefined
+          ? `the token ${name} has no scope ${scope}`
+          : `${name} may not do this; for repairs: vantages: { ${relay.vantage}: { …, heal: true } } in hairpin.yaml`;
+      return problem(c, 403, { detail, ...(relay === undefined ? {} : { more: { state: "not_allowed" } }) });
     }
     c.set("caller", identity.name);
+    if (identity.relay !== undefined) c.set("relay", identity.relay);
     const wait = callers.take(identity.name);
     return wait > 0 ? tooMany(c, wait) : next();
   };
@@ -59,7 +66,7 @@ export function readable(deps: HubDeps): MiddlewareHandler<Vars> {
   return async (c, next) => (deps.house.hub.private ? guard(c, next) : next());
 }
 
-async function identify(deps: HubDeps, c: Context<Vars>): Promise<Identity> {
+async function identify(deps: HubDeps, c: Context<Vars>, scope: Scope): Promise<Identity> {
   const peer = c.get("peer");
   if (peer.unix) return { ok: true, name: "unix", scopes: ["heal", "ack", "read", "pause"] };
   const authorization = c.req.header("authorization");
@@ -68,8 +75,11 @@ async function identify(deps: HubDeps, c: Context<Vars>): Promise<Identity> {
   for (const token of deps.tokens()) {
     if (given !== null ? sameText(token.secret, given) : await hasSigned(deps, c, token)) found = token;
   }
-  if (found === null)
-    return { ok: false, reason: given === null ? "no token and no valid signature" : "unknown token" };
+  if (found === null && given !== null) return { ok: false, reason: "unknown token" };
+  if (found === null) {
+    const relayed = scope === "heal" || scope === "read" ? await relayedBy(deps, c, scope) : null;
+    return relayed ?? { ok: false, reason: "no token and no valid signature" };
+  }
   const { address } = peer;
   if (found.from.length > 0 && (address === null || !found.from.some((network) => isWithin(address, network)))) {
     return { ok: false, reason: `the token ${found.name} may not be used from ${address ?? "there"}` };

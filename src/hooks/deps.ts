@@ -80,7 +80,18 @@ export interface HubDeps {
   readonly log: (level: "info" | "warn" | "error", fields: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
+export interface Relay {
+  readonly vantage: string;
+  readonly id: string;
+}
+
 /** What a request carries through the app, set by the guards. */
 export interface Vars {
-  Variables: { peer: Peer; body: string; caller: string };
+  Variables: {
+    peer: Peer;
+    body: string;
+    caller: string;
+    /** Set when a vantage passes on what a person asked for: its name, and the id that it signed. */
+    relay?: Relay;
+  };
 }

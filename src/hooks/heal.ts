@@ -1,33 +1,58 @@
 import type { Context } from "hono";
+import type { HealAsk } from "../core/hub-asks.ts";
 import { NAME } from "../core/observation.ts";
 import { healBody } from "../core/wire.ts";
 import { parseBody } from "./body.ts";
-import type { HubDeps, Vars } from "./deps.ts";
+import type { HubDeps, Relay, Vars } from "./deps.ts";
 import { problem } from "./problem.ts";
+import { createRelays, type Relays } from "./relay.ts";
+
+type Asked =
+  | { readonly ok: true; readonly ask: Omit<HealAsk, "by" | "digest"> }
+  | { readonly ok: false; readonly response: Response };
+
+/** What a token's owner asks for. */
+function askOf(c: Context<Vars>): Asked {
+  const parsed = parseBody(c, healBody, true);
+  if (!parsed.ok) return parsed;
+  const key = c.req.header("idempotency-key") ?? c.req.header("webhook-id") ?? null;
+  if (key !== null && !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    const detail = "Idempotency-Key: 1 to 255 visible ASCII characters are wanted";
+    return { ok: false, response: problem(c, 400, { detail }) };
+  }
+  const { step, reason, dry_run, override, force, target, incident } = parsed.value;
+  const ask = {
+    step: step ?? null,
+    reason: reason ?? null,
+    dryRun: dry_run ?? false,
+    override: override ?? false,
+    force: force ?? false,
+    target: target ?? null,
+    incident: incident ?? null,
+    key: key === null ? null : `${c.get("caller")}:${key}`,
+  };
+  return { ok: true, ask };
+}
+
+/** What a vantage passes on: nothing that opens a gate, and under the id that was signed, since any other header may be forged. */
+function relayedAsk(c: Context<Vars>, relay: Relay, relays: Relays): Asked {
+  const taken = relays.take(c, relay);
+  if (!taken.ok) return taken;
+  const { reason, dryRun, target } = taken;
+  const key = `${c.get("caller")}:${relay.id}`;
+  const ask = { step: null, reason, dryRun, override: false, force: false, target, incident: null, key };
+  return { ok: true, ask };
+}
 
 /** POST /heal: a person, the button in Home Assistant, `hairpin heal`. Answers at once; the repair is followed by its id. */
 export function healHook(deps: HubDeps) {
+  const relays = createRelays(deps);
   return async (c: Context<Vars>): Promise<Response> => {
-    const parsed = parseBody(c, healBody, true);
-    if (!parsed.ok) return parsed.response;
-    const key = c.req.header("idempotency-key") ?? c.req.header("webhook-id") ?? null;
-    if (key !== null && !/^[\x21-\x7e]{1,255}$/.test(key)) {
-      return problem(c, 400, { detail: "Idempotency-Key: 1 to 255 visible ASCII characters are wanted" });
-    }
-    const { value } = parsed;
-    const caller = c.get("caller");
-    const outcome = deps.hub.ask({
-      step: value.step ?? null,
-      reason: value.reason ?? null,
-      by: caller,
-      dryRun: value.dry_run ?? false,
-      override: value.override ?? false,
-      force: value.force ?? false,
-      target: value.target ?? null,
-      incident: value.incident ?? null,
-      key: key === null ? null : `${caller}:${key}`,
-      digest: deps.digest(c.get("body")),
-    });
+    const relay = c.get("relay");
+    const asked = relay === undefined ? askOf(c) : relayedAsk(c, relay, relays);
+    if (!asked.ok) return asked.response;
+    const outcome = deps.hub.ask({ ...asked.ask, by: c.get("caller"), digest: deps.digest(c.get("body")) });
+    if (relay !== undefined && (outcome.kind !== "answer" || outcome.answer.status >= 300)) relays.refuse(relay);
     if (outcome.kind === "mismatch")
       return problem(c, 409, {
         detail: "this Idempotency-Key was used with another body",

@@ -120,6 +120,8 @@ const vantage = z.strictObject({
   optional: z.boolean().default(false),
   /** Its observations are kept and shown, and cast no vote. */
   muted: z.boolean().default(false),
+  /** Its page may ask for a repair, as `POST /heal` of a person; signed with a key that is derived from its own. */
+  heal: z.boolean().default(false),
 });
 
 const token = z.strictObject({

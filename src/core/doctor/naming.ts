@@ -48,6 +48,7 @@ export function sceneHere(exam: Examination, group: Group): Scene {
         key_file: "",
         optional: true,
         muted: false,
+        heal: false,
       },
     ],
   };
