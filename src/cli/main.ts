@@ -25,7 +25,11 @@ const ABOUT: Readonly<Record<string, string>> = {
   deliveries: "what was sent to whom, and what was not",
   "test-notification": "send a test to every subscriber",
   link: "show the link, or make it true once",
+  edge: "the verifier outside: deploy it, add this site, ask it for a repair",
   config: "check or show the configuration, or print its schema",
+  kubeconfig: "rights for the host in the cluster: write its kubeconfig, check what it may",
+  backup: "one file with configuration, keys, the hub's store and the host's journal; or restore one",
+  uninstall: "take hairpin off this host; the link stays",
 };
 
 /** Loaded only when asked for: a vantage must not carry the hub's schemas in memory. */
