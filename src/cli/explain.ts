@@ -5,6 +5,7 @@ import { commandLine } from "./command-line.ts";
 import { askHub, findHub, type HubFlags, printJson, safe, sayProblem, tellHub, withHub } from "./hub-client.ts";
 
 interface Explained {
+  readonly disarmed?: boolean;
   readonly groups: readonly {
     group: string;
     phase: string;
@@ -55,7 +56,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   });
 }
 
-function sayNow({ groups, outside }: Explained): void {
+function sayNow({ groups, outside, disarmed }: Explained): void {
+  if (disarmed) say("automatic repairs are switched off in Home Assistant, by its switch Auto heal (docs/mqtt.md)");
   for (const group of groups) sayGroup(group);
   if (outside === undefined) return;
   say(`outside: ${outside.cause ?? outside.state}; what the edge says is shown, and never a vote for a repair`);

@@ -62,7 +62,7 @@ export function createDevices(ports: HubPorts, parts: Parts) {
   return {
     start(): void {
       // The switch that could turn it on again has left the configuration: then the file alone says what is armed.
-      if (devices.length === 0 && loop.isDisarmed()) {
+      if (!(ports.brokers ?? []).some(({ settings }) => settings.commands) && loop.isDisarmed()) {
         ports.log("info", {}, "there is no switch for automatic repairs any more: heal.mode counts");
         loop.quietly(() => disarm(false));
       }

@@ -61,7 +61,7 @@ export function createDevice(parts: DeviceParts, broker: Broker) {
   const line = createLine({
     broker,
     will: offline,
-    filters: [topics.commands, birthTopic],
+    filters: settings.commands ? [topics.commands, birthTopic] : [birthTopic],
     clock,
     chance: parts.chance,
     log,

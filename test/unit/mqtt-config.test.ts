@@ -41,6 +41,7 @@ test("an entry with an address alone is complete, and what cannot be meant is re
     discovery_prefix: "homeassistant",
     topic_prefix: "hairpin",
     device_name: "Hairpin",
+    commands: true,
     maintenance: 3_600_000,
     expire_after: 180_000,
     protocol: "5",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MqttConfig } from "../../src/core/config/schema.ts";
-import type { Broker, BrokerConnection, BrokerEars, Publication } from "../../src/engine/hub-ports.ts";
+import type { Broker, BrokerConnection, BrokerEars, Publication, Subscriber } from "../../src/engine/hub-ports.ts";
 import { handClock, harness, houseOf, round } from "../support/hub.ts";
 
 /** A broker that does what a test says with each publication. */
@@ -103,6 +103,43 @@ test("with nothing failing only the renewals are published: three in the time af
   const count = made.published.length - before;
   assert.ok(count <= (renewals + 1) * topics, `${count} messages in 180 s, for ${topics} topics`);
   assert.ok(count >= (renewals - 1) * (topics - 1));
+  const stopped = hub.stop();
+  await hand.pass(5_000);
+  await stopped;
+});
+
+test("with Home Assistant away for five minutes everything arrives at once after its birth, in order, once", async () => {
+  const { made, hand, broker } = brokerOf(settings, async () => null);
+  const got: string[] = [];
+  let isAway = true;
+  const assistant: Subscriber = {
+    name: "home-assistant",
+    events: null,
+    confirms: true,
+    async deliver({ event }) {
+      if (isAway) return { kind: "failed", detail: "ECONNREFUSED" };
+      got.push(`${event.seq} ${event.data.event}`);
+      return { kind: "answered", status: 200, retryAfter: null };
+    },
+  };
+  const { hub, report, observation } = harness({ house, hand, brokers: [broker], subscribers: [assistant] });
+  hub.start();
+  await hand.pass(1_000);
+  for (let seq = 1; seq <= 150; seq++) {
+    for (const vantage of ["lan", "vm"])
+      assert.equal((await report(vantage, observation(vantage, seq, round(seq <= 4)))).status, 202);
+    if (seq === 30) hub.pause(60_000, "a test");
+    if (seq === 40) hub.resume();
+    await hand.pass(2_000);
+  }
+  assert.deepEqual(got, []);
+  const waiting = hub.events(-1, 200).map(({ seq, data }) => `${seq} ${data.event}`);
+  assert.ok(waiting.length >= 3, waiting.join());
+  isAway = false;
+  made.ears!.message({ topic: "homeassistant/status", payload: "offline", retain: false });
+  made.ears!.message({ topic: "homeassistant/status", payload: "online", retain: false });
+  await hand.pass(100);
+  assert.deepEqual(got, waiting);
   const stopped = hub.stop();
   await hand.pass(5_000);
   await stopped;

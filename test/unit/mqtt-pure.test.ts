@@ -15,6 +15,7 @@ import { slug, spoken } from "../../src/core/mqtt/names.ts";
 import { attributesJson, statesOf } from "../../src/core/mqtt/states.ts";
 import { topicsOf } from "../../src/core/mqtt/topics.ts";
 import type { Observation } from "../../src/core/observation.ts";
+import type { Broker, BrokerConnection } from "../../src/engine/hub-ports.ts";
 import { harness, houseOf } from "../support/hub.ts";
 
 const BROKER = { mqtt: { url: "mqtt://192.0.2.10" } };
@@ -136,6 +137,32 @@ test("more entities than a device may have are left out, and counted", () => {
   const { components, left_out } = componentsOf(house, settingsOf(house));
   assert.equal(Object.keys(components).length, COMPONENTS_MAX);
   assert.ok(left_out > 0);
+});
+
+test("without commands the broker can only listen: no buttons, no switches, and nothing is subscribed to but the birth", async () => {
+  const house = houseOf({ notify: [{ mqtt: { ...BROKER.mqtt, commands: false } }] });
+  const { components } = componentsOf(house, settingsOf(house));
+  assert.ok(Object.values(components).every((one) => one["command_topic"] === undefined));
+  assert.ok(Object.values(components).some((one) => one.platform === "event"));
+  let filters: readonly string[] = [];
+  const connection: BrokerConnection = {
+    inFlightMax: 20,
+    publish: async () => null,
+    subscribe: async (wanted) => {
+      filters = wanted;
+      return null;
+    },
+    close: async () => {},
+    drop: () => {},
+  };
+  const broker: Broker = { name: "mqtt", settings: settingsOf(house), connect: async () => connection };
+  const { hub, hand } = harness({ house, brokers: [broker] });
+  hub.start();
+  await hand.pass(100);
+  assert.deepEqual(filters, ["homeassistant/status"]);
+  const stopped = hub.stop();
+  await hand.pass(5_000);
+  await stopped;
 });
 
 test("only what was published to this very broker and topic is taken back", () => {

@@ -182,6 +182,8 @@ const mqtt = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9](?:[A-Za-z0-9 _-]{0,30}[A-Za-z0-9])?$/, "letters, digits, spaces, - and _ only, at most 32")
     .default("Hairpin"),
+  /** Whether the buttons and switches are there. Without them the broker can only listen. */
+  commands: z.boolean().default(true),
   /** How long the maintenance switch pauses. */
   maintenance: defaulted("1h").refine((millis) => millis >= 60_000 && millis <= 86_400_000, "between 1m and 24h"),
   /** States that are not renewed for so long are unavailable; they are renewed three times in it. */

@@ -48,7 +48,8 @@ export function componentsOf(house: House, settings: MqttConfig): { components: 
   const topics = topicsOf({ ...settings, site: house.site });
   const all = [
     ...siteSensors(topics),
-    ...controls(topics),
+    ...(settings.commands ? controls(topics) : []),
+    activity(topics),
     ...house.links.map((link) => linkSensor(topics, link.name)),
     ...house.targets.flatMap((target) => targetSensors(topics, house, target)),
   ];
@@ -162,13 +163,12 @@ function controls(topics: Topics): Wanted[] {
         command_topic: topics.command("maintenance"),
       },
     },
-    {
-      key: "activity",
-      platform: "event",
-      name: "Activity",
-      fields: { icon: "mdi:timeline-text", event_types: [...EVENT_TYPES], state_topic: topics.event },
-    },
   ];
+}
+
+function activity(topics: Topics): Wanted {
+  const fields = { icon: "mdi:timeline-text", event_types: [...EVENT_TYPES], state_topic: topics.event };
+  return { key: "activity", platform: "event", name: "Activity", fields };
 }
 
 function linkSensor(topics: Topics, link: string): Wanted {

@@ -56,6 +56,7 @@ export function statesOf(house: House, settings: MqttConfig, view: DeviceView): 
   const topics = topicsOf({ ...settings, site: house.site });
   return [
     ...siteStates(topics, view),
+    ...(settings.commands ? switchStates(topics, view) : []),
     ...house.links.flatMap((link) => linkStates(topics, link.name, view.links[link.name] ?? null)),
     ...house.targets.flatMap((target) => {
       const known = view.status.targets[target.name];
@@ -94,7 +95,7 @@ function siteStates(topics: Topics, { status, home_assistant_seen_at }: DeviceVi
   const last = latestHeal(groups) ?? status.heal.last;
   const outcome = last === null ? null : HEAL_OUTCOMES.find((known) => known === last.outcome);
   const cause = status.cause ?? "none";
-  const { mode, host, breaker, budget_left_hour, auto_heal } = status.heal;
+  const { mode, host, breaker, budget_left_hour } = status.heal;
   return [
     word(topics.problem, isProblem ? "ON" : "OFF"),
     attributes(topics, topics.problem, {
@@ -129,8 +130,14 @@ function siteStates(topics: Topics, { status, home_assistant_seen_at }: DeviceVi
       outcome: last?.outcome ?? null,
     }),
     word(topics.lastHealOutcome, outcome ?? UNKNOWN),
-    word(topics.autoHeal, auto_heal ? "ON" : "OFF"),
-    word(topics.maintenance, groups.some((group) => group.heal.paused_until !== null) ? "ON" : "OFF"),
+  ];
+}
+
+function switchStates(topics: Topics, { status }: DeviceView): StateMessage[] {
+  const isPaused = Object.values(status.groups).some((group) => group.heal.paused_until !== null);
+  return [
+    word(topics.autoHeal, status.heal.auto_heal ? "ON" : "OFF"),
+    word(topics.maintenance, isPaused ? "ON" : "OFF"),
   ];
 }
 
