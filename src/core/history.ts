@@ -198,7 +198,8 @@ function findings(facts: HostFacts, declared: LinkConfig | null): string[] {
   const found: string[] = [];
   if (parent.exists === false) found.push("parent_missing");
   else if (parent.up === false) found.push("parent_down");
-  if (link.exists === false) found.push("link_missing");
+  // Without its parent the link cannot be: its absence begins to count when the parent is back.
+  if (link.exists === false && parent.exists !== false) found.push("link_missing");
   else if (link.up === false) found.push("link_down");
   else if (link.exists === true && declared !== null && drift(link, declared).length > 0) found.push("link_drifted");
   if (link.exists === true && link.up === true && speaker.listening === false) found.push("not_listening");

@@ -20,6 +20,10 @@ export interface Row {
 /** Causes that are true of another part of hairpin and say nothing of an address. */
 const ASIDE: ReadonlySet<string> = new Set(["vantage_silent"]);
 
+/** Faults of which an HTTPS probe sees nothing until neighbour caches run out. Two rounds of the schedule, and what confirms them. */
+const STILL_GREEN: ReadonlySet<string> = new Set(["link-deleted", "link-down", "speaker-killed", "speaker-stopped"]);
+const TWO_ROUNDS_MS = 24_000;
+
 const causeOf = (line: LabLine): string | null => (typeof line["cause"] === "string" ? line["cause"] : null);
 /** Where a cause is shown: the hub's diagnosis, and every event that goes out. */
 const isShown = (line: LabLine): boolean => line.what === "diagnosis" || line.what === "told";
@@ -38,8 +42,10 @@ export function judge(fault: Fault, told: Told, place: { readonly topology: stri
   );
   const result = told.result;
   const found = result?.cause ?? null;
+  const foundMs = [first, guard].flatMap((line) => line?.at_ms ?? []).sort((a, b) => a - b)[0] ?? null;
   const complaints = [
     ...told.lines.filter((line) => line.what === "unexpected").map((line) => String(line["text"])),
+    ...(STILL_GREEN.has(fault.name) && (foundMs ?? 0) > TWO_ROUNDS_MS ? ["it was not found within two rounds"] : []),
     ...(result === null ? ["the lab ended before its result"] : []),
     ...falseCauses.map((cause) => {
       const line = shown.find((each) => causeOf(each) === cause)!;
@@ -52,7 +58,7 @@ export function judge(fault: Fault, told: Told, place: { readonly topology: stri
     ...place,
     expected: expected ?? "none",
     found: found ?? "none",
-    foundMs: [first, guard].flatMap((line) => line?.at_ms ?? []).sort((a, b) => a - b)[0] ?? null,
+    foundMs,
     healedBy: healers(result) ?? (fault.cause === null ? "–" : "a person"),
     falseCauses,
     doctor: sayDoctors(new Set([...right, ...(fault.doctorElse ?? [])]), told),

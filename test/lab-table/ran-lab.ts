@@ -51,7 +51,7 @@ export function runLab(
   const skipped = new Map<string, string>();
   let stderr = "";
   let open: (Told & { lines: LabLine[]; until: number; result: FaultResult | null }) | null = null;
-  let before: LabLine[] = [];
+  let recent: LabLine[] = [];
   const close = () => {
     if (open === null) return;
     told.push(open);
@@ -65,18 +65,17 @@ export function runLab(
       open = {
         fault: String(line["fault"]),
         startedMono: Number(line["mono_ms"]),
-        before,
+        before: recent,
         lines: [],
         until: 0,
         result: null,
       };
-      before = [];
       options.onFault(open.fault);
     } else if ("healed" in line && open !== null) {
       open.result = line as unknown as FaultResult;
       open.until = open.lines.length;
-    } else if (open !== null) open.lines.push(line);
-    else before = [...before, line].slice(-BEFORE_MAX);
+    } else open?.lines.push(line);
+    if (String(line.what).startsWith("heard_")) recent = [...recent, line].slice(-BEFORE_MAX);
     if (line.what === "lab" && /put right again/.test(String(line["text"]))) close();
   };
   child.stderr.on("data", (chunk) => {

@@ -106,12 +106,18 @@ const EXPLAINS_ALL = ["parent_missing", "parent_down", "link_missing", "link_dow
 const EXPLAINS_LAN = ["uplink_down"] as const;
 /** A round that began so soon after the end may still have met what was before. */
 const END_MARGIN: Millis = SECOND;
+/** The speaker looks at its links every 10 s (measured): until then nobody answers on a link that was made anew. */
+const SPEAKER_SCAN: Millis = 10 * SECOND;
 
 /** What a vantage ran into before this time is explained by what the host found then, and says nothing of what is now. */
 export function explainedUntil(view: SiteView, group: Group, vantage: Vantage): Millis {
-  const ended = (group.host === null ? undefined : view.hosts[group.host.name]?.endedAt) ?? {};
+  const host = group.host === null ? undefined : view.hosts[group.host.name];
+  if (host === undefined) return Number.NEGATIVE_INFINITY;
   const findings = vantage.where === "vm" ? EXPLAINS_ALL : [...EXPLAINS_ALL, ...EXPLAINS_LAN];
-  return Math.max(...findings.map((finding) => (ended[finding] ?? Number.NEGATIVE_INFINITY) + END_MARGIN));
+  const ended = findings.flatMap((finding) => host.endedAt[finding] ?? []);
+  const hasGivenUp = host.standing["announce_failed"] !== undefined;
+  const remade = host.remadeAt === undefined || hasGivenUp ? [] : [host.remadeAt + SPEAKER_SCAN];
+  return Math.max(Number.NEGATIVE_INFINITY, ...[...ended, ...remade].map((at) => at + END_MARGIN));
 }
 
 function lookOf(

@@ -78,6 +78,8 @@ export const LINK_FAULTS: readonly Fault[] = [
     title: ({ plan, link }) =>
       `ip link del ${plan.node.bridge}, and ${link.name} with it; ${plan.node.bridge} is back after 15 s`,
     cause: "parent_missing",
+    // What the guard says it has repaired, when the parent is back.
+    transient: ["link_missing"],
     ending: "guard",
     missing: needsLink,
     inject: (bench) => bench.ipOnNode(`link del ${bench.plan.node.bridge}`),
