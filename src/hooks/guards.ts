@@ -91,7 +91,7 @@ function isJson(contentType: string | undefined): boolean {
  * Content type, then the body with its limit, before anybody is asked who they are: reading 256 KiB of a stranger is cheap, and
  * every answer is then given on a connection that can be used again.
  */
-export function bodyGuard(needsBody: boolean): MiddlewareHandler<Vars> {
+export function bodyGuard(needsBody: boolean, max: number = BODY_MAX): MiddlewareHandler<Vars> {
   return async (c, next) => {
     const type = c.req.header("content-type");
     if (type !== undefined && !isJson(type)) return problem(c, 415, { detail: "application/json is wanted" });
@@ -99,9 +99,9 @@ export function bodyGuard(needsBody: boolean): MiddlewareHandler<Vars> {
     if (encoding !== undefined && encoding !== "identity")
       return problem(c, 415, { detail: "a compressed body is not taken" });
     const declared = Number(c.req.header("content-length") ?? 0);
-    if (!(declared <= BODY_MAX)) return tooLarge(c);
-    const body = await readBody(c);
-    if (body === "too_large") return tooLarge(c);
+    if (!(declared <= max)) return tooLarge(c, max);
+    const body = await readBody(c, max);
+    if (body === "too_large") return tooLarge(c, max);
     if (body === "not_text")
       return problem(c, 422, { detail: "the body is not UTF-8", errors: [{ path: "", message: "not UTF-8" }] });
     if (type === undefined && (needsBody || body.text !== ""))
@@ -111,11 +111,11 @@ export function bodyGuard(needsBody: boolean): MiddlewareHandler<Vars> {
   };
 }
 
-function tooLarge(c: Context): Response {
-  return problem(c, 413, { detail: `at most ${BODY_MAX} bytes are taken`, headers: { connection: "close" } });
+function tooLarge(c: Context, max: number): Response {
+  return problem(c, 413, { detail: `at most ${max} bytes are taken`, headers: { connection: "close" } });
 }
 
-async function readBody(c: Context): Promise<{ text: string } | "too_large" | "not_text"> {
+async function readBody(c: Context, max: number): Promise<{ text: string } | "too_large" | "not_text"> {
   const stream = c.req.raw.body;
   if (stream === null) return { text: "" };
   const reader = stream.getReader();
@@ -125,7 +125,7 @@ async function readBody(c: Context): Promise<{ text: string } | "too_large" | "n
     const { done, value } = await reader.read();
     if (done) break;
     size += value.byteLength;
-    if (size > BODY_MAX) {
+    if (size > max) {
       await reader.cancel().catch(() => undefined);
       return "too_large";
     }

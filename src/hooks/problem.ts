@@ -51,7 +51,7 @@ export function problem(c: Context, status: ContentfulStatusCode, options: Probl
 /** At most this many are listed: a body of 256 KiB can hold thousands of mistakes. */
 const ERRORS_MAX = 20;
 
-export function invalid(c: Context, error: ZodError): Response {
+export function invalid(c: Context, error: Pick<ZodError, "issues">): Response {
   const errors = error.issues.slice(0, ERRORS_MAX).map((issue) => ({
     path: pointer(issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0] ?? ""] : issue.path),
     message: issue.message.slice(0, 200),

@@ -1,6 +1,7 @@
 import type { Delivery, SubscriberState } from "../delivery.ts";
 import type { EventData, HairpinEvent } from "../event.ts";
 import { DAY, MINUTE, type Millis, type WallMillis } from "../units.ts";
+import type { FleetRow } from "./fleet.ts";
 import {
   HEAL_LIVES_MS,
   HEALS_WAITING_MAX,
@@ -70,6 +71,8 @@ export interface SiteState {
   readonly deliveries: readonly EdgeDelivery[];
   readonly subscribers: readonly SubscriberState[];
   readonly next_seq: number;
+  /** The line that the fleet's list has of this site; null: it was never told. */
+  readonly listed: FleetRow | null;
 }
 
 const BOOTS_MAX = 16;
@@ -81,7 +84,9 @@ const HEAL_SHOWN: WallMillis = DAY;
 /** A platform's alarms are late by seconds; so much later, it was the edge that was away. */
 export const LATE_TICK: Millis = 2 * MINUTE;
 /** How old the outside observations may get while heartbeats come. */
-export const PROBE_EVERY: WallMillis = MINUTE;
+export const PROBE_EVERY: Millis = MINUTE;
+/** And while none comes: an alarm each time, for a page that somebody may be looking at. */
+export const PROBE_DARK_EVERY: Millis = 5 * MINUTE;
 
 export function newSite(site: string, settings: SiteSettings, now: WallMillis): SiteState {
   return {
@@ -107,12 +112,15 @@ export function newSite(site: string, settings: SiteSettings, now: WallMillis): 
     deliveries: [],
     subscribers: [],
     next_seq: 1,
+    listed: null,
   };
 }
 
 /** New keys, tokens and receivers; what was heard stays. Before the first heartbeat the silence is the administrator's. */
 export function reconfigured(state: SiteState, settings: SiteSettings): SiteState {
-  return { ...state, settings, silence_ms: state.heard_at === null ? settings.silence_ms : state.silence_ms };
+  const silence_ms = state.heard_at === null ? settings.silence_ms : state.silence_ms;
+  // Whoever changes the receivers has seen to them: each is tried again.
+  return { ...state, settings, silence_ms, subscribers: [] };
 }
 
 /** When the site is dark unless a heartbeat comes. */
@@ -235,6 +243,7 @@ function withoutExpired(state: SiteState, now: WallMillis): SiteState {
 export function wakeAt(state: SiteState): WallMillis | null {
   const due = state.deliveries.filter(({ row }) => row.state === "queued").map(({ row }) => row.due_mono);
   if (state.phase !== "dark") due.push(darkAt(state));
+  else if (state.checks.length > 0) due.push((state.probed_at ?? state.since) + PROBE_DARK_EVERY);
   for (const heal of state.heals) if (isOpen(heal)) due.push(heal.received_at + HEAL_LIVES_MS);
   return due.length === 0 ? null : Math.min(...due);
 }
