@@ -16,7 +16,7 @@ export function createKubernetes(
   speaker: SpeakerConfig,
   kubeconfig: string,
 ): Kubernetes & { readonly close: () => Promise<void> } {
-  const api = createApi(kubeconfig);
+  const api = createApi(() => readKubeconfig(kubeconfig));
   const inNamespace = `/api/v1/namespaces/${encodeURIComponent(speaker.namespace)}`;
   const metallb = `/apis/metallb.io/v1beta1/namespaces/${encodeURIComponent(speaker.namespace)}`;
   const list = async <T>(path: string, item: (object: Json) => T | null): Promise<Answer<readonly T[]>> => {
@@ -120,12 +120,12 @@ interface Sent {
 }
 
 /** Sends requests with the access of a kubeconfig, which is read anew after a 401 or a failure: k0s may rotate or still be writing it. */
-function createApi(kubeconfig: string) {
+export function createApi(read: () => KubeAccess) {
   let access: KubeAccess | null = null;
   let pool: InstanceType<typeof Pool> | null = null;
   const open = (): { access: KubeAccess; pool: InstanceType<typeof Pool> } => {
     if (access === null || pool === null) {
-      access = readKubeconfig(kubeconfig);
+      access = read();
       const { ca, certificate, insecure, serverName } = access;
       const tls = {
         ...(ca === null ? {} : { ca }),
@@ -148,7 +148,7 @@ function createApi(kubeconfig: string) {
     pool = null;
     access = null;
   };
-  const ask = async (method: "GET" | "DELETE" | "PATCH", path: string, sent?: Sent): Promise<Answer<Json>> => {
+  const ask = async (method: "GET" | "POST" | "DELETE" | "PATCH", path: string, sent?: Sent): Promise<Answer<Json>> => {
     try {
       const { access, pool } = open();
       const answer = await request.call(pool, {
