@@ -53,7 +53,14 @@ export function createLine(parts: LineParts) {
 
   async function connect(): Promise<void> {
     const deadline = new AbortController();
-    const cancelDeadline = clock.after(CONNECT_MAX, () => deadline.abort());
+    // Whatever the adapter does with its signal, and however long a subscription takes: this line goes on.
+    let cancelDeadline = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancelDeadline = clock.after(CONNECT_MAX, () => {
+        deadline.abort();
+        reject(new Error(`no answer of a broker in ${CONNECT_MAX / SECOND} s`));
+      });
+    });
     cancelPause = () => deadline.abort();
     let made: BrokerConnection | null = null;
     let isOver = false;
@@ -64,8 +71,13 @@ export function createLine(parts: LineParts) {
       ended(made, detail);
     };
     try {
-      made = await broker.connect(parts.will, { message: parts.message, closed: over }, deadline.signal);
-      if (!isOver && !isStopped) refused = await made.subscribe(parts.filters);
+      const attempt = broker.connect(parts.will, { message: parts.message, closed: over }, deadline.signal);
+      attempt.then(
+        (tooLate) => isOver && tooLate.drop(),
+        () => undefined,
+      );
+      made = await Promise.race([attempt, late]);
+      if (!isOver && !isStopped) refused = await Promise.race([made.subscribe(parts.filters), late]);
     } catch (error) {
       over((error as Error).message);
     }

@@ -11,6 +11,7 @@ function brokerOf(settings: MqttConfig, publish: (publication: Publication) => P
     published: [] as Publication[],
     ears: null as BrokerEars | null,
     refuses: false,
+    subscribes: async (): Promise<null> => null,
     drops: 0,
   };
   const hand = handClock();
@@ -20,7 +21,7 @@ function brokerOf(settings: MqttConfig, publish: (publication: Publication) => P
       made.published.push(publication);
       return publish(publication);
     },
-    subscribe: async () => null,
+    subscribe: () => made.subscribes(),
     close: async () => {},
     drop: () => {
       made.drops++;
@@ -57,6 +58,23 @@ test("a broker that acknowledges nothing delays nothing, is sent ten messages, a
   await hand.pass(2_500);
   assert.equal(made.connects.length, 2);
   assert.ok(hub.events(-1, 100).some(({ data }) => data.event === "failing"));
+  const stopped = hub.stop();
+  await hand.pass(5_000);
+  await stopped;
+});
+
+test("a broker that takes the login and then says nothing more is given up, and asked again", async () => {
+  const { made, hand, broker } = brokerOf(settings, async () => null);
+  made.subscribes = () => new Promise(() => {});
+  const { hub, lines } = harness({ house, hand, brokers: [broker] });
+  hub.start();
+  await hand.pass(11_500);
+  assert.equal(made.connects.length, 2);
+  assert.ok(made.drops > 0);
+  assert.ok(lines.some(({ fields }) => fields["detail"] === "no answer of a broker in 10 s"));
+  made.subscribes = async () => null;
+  await hand.pass(13_000);
+  assert.ok(made.published.some(({ payload }) => payload === "online"));
   const stopped = hub.stop();
   await hand.pass(5_000);
   await stopped;
