@@ -6,6 +6,7 @@ import { SECOND, type WallMillis } from "../core/units.ts";
 import { ntfy } from "../deliver/ntfy.ts";
 import type { Receiver, Send } from "../deliver/outgoing.ts";
 import { webhook } from "../deliver/webhook.ts";
+import { deadline } from "../probes/deadline.ts";
 import { nextDue, settle } from "./outbox.ts";
 
 const SEND_TIMEOUT = 10 * SECOND;
@@ -64,7 +65,9 @@ async function deliverTo(notify: EdgeNotify, name: string, ports: EdgeSender): P
     if (delivery === null) return;
     const { event } = own.find(({ row }) => row.id === delivery.id)!;
     const message = { id: delivery.id, event, wallSeconds: Math.floor(ports.wall() / 1_000) };
-    const attempt = await receiver.deliver(message, AbortSignal.timeout(SEND_TIMEOUT));
+    // A timer that is left running would keep a Durable Object awake, and paid for.
+    const limit = deadline([], SEND_TIMEOUT);
+    const attempt = await receiver.deliver(message, limit.signal).finally(limit.end);
     record(ports, delivery, attempt);
   }
 }

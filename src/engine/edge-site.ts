@@ -25,6 +25,7 @@ import {
 import { type Hmac, sameText, verify } from "../core/standard-webhooks.ts";
 import { type Millis, SECOND, type WallMillis } from "../core/units.ts";
 import type { Send } from "../deliver/outgoing.ts";
+import { deadline } from "../probes/deadline.ts";
 import { deliverDue } from "./edge-deliveries.ts";
 import { askOutside, type OutsidePorts } from "./edge-probes.ts";
 import type { EdgeSiteStore } from "./edge-store.ts";
@@ -190,11 +191,13 @@ function createWork(ports: EdgeSitePorts) {
     const checks = store.load()?.checks ?? [];
     if (isProbing || checks.length === 0) return;
     isProbing = true;
+    const limit = deadline([], PROBE_TIMEOUT);
     try {
-      const observations = await askOutside(checks, ports.probes, AbortSignal.timeout(PROBE_TIMEOUT));
+      const observations = await askOutside(checks, ports.probes, limit.signal);
       const state = store.load();
       if (state !== null) store.save({ ...state, observations, probed_at: wall() });
     } finally {
+      limit.end();
       isProbing = false;
     }
   }
