@@ -179,6 +179,7 @@ export const ROWS: readonly Row[] = [
       [OUTBOX, "a receiver that is down is tried"],
       [OUTBOX, "only 2xx is success"],
       [ENGINE, "a subscriber that hangs"],
+      ["unit/mqtt-line.test.ts", "a broker that acknowledges nothing"],
     ],
   },
   {
@@ -255,6 +256,7 @@ export const ROWS: readonly Row[] = [
     proofs: [
       [ENGINE, "a subscriber that is down gets everything later"],
       [ENGINE, "Home Assistant gets failing again"],
+      ["unit/mqtt-line.test.ts", "with Home Assistant away for five minutes"],
     ],
   },
   {
