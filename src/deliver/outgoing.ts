@@ -3,7 +3,7 @@ import type { EventKind, HairpinEvent } from "../core/event.ts";
 
 /** One request on its way out. */
 export interface Outgoing {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;

@@ -50,7 +50,7 @@ export function createEdge(ports: HubPorts, port: EdgePort, parts: Parts) {
   const { every, silence } = port.settings;
   const checks = outsideChecks(port.settings.checks);
   const heals = createOutsideHeals({ ...ports, ...parts }, port);
-  const bootId = ports.randomId(16);
+  let bootId = ports.randomId(16);
   const controller = new AbortController();
   const counts = new Map<string, number>();
   let seq = 0;
@@ -129,6 +129,8 @@ export function createEdge(ports: HubPorts, port: EdgePort, parts: Parts) {
     const middle = clock.wall() - took / 2;
     if (!Number.isNaN(byHeader)) skew = Math.round(byHeader - middle);
     if (reply.status === 429) notBefore = clock.mono() + Math.min(RETRY_AFTER_MAX, reply.retryAfter ?? 0);
+    // Another start is taken for the later one there, such as a copy of this hub: a new name of our own puts an end to it.
+    if (reply.status === 409) [bootId, seq] = [ports.randomId(16), 0];
     if (reply.status < 200 || reply.status > 299)
       return stand(reply.status >= 500 ? "unreachable" : "refused", refusal(reply.status));
     if (reply.body === null) return stand("invalid", "the edge answered more than it may");

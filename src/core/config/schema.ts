@@ -234,6 +234,21 @@ const edge = z.strictObject({
   every: defaulted("30s").refine((millis) => millis >= 1_000 && millis <= 3_600_000, "between 1s and 1h"),
   silence: defaulted("3m").refine((millis) => millis >= 1_000 && millis <= 86_400_000, "between 1s and 24h"),
   checks: z.array(edgeCheck).max(16).default([]),
+  /** Where the edge itself tells of a house that is dark; `hairpin edge add-site` gives them to it. */
+  notify: z
+    .array(
+      z.union(
+        [
+          z.strictObject({ ntfy: z.strictObject({ url, token_file: path.optional() }) }),
+          z.strictObject({
+            webhook: z.strictObject({ url, secret_file: path.optional(), template_file: path.optional() }),
+          }),
+        ],
+        "one of ntfy, webhook",
+      ),
+    )
+    .max(8)
+    .default([]),
   /** Whose requests to heal are taken from the edge: each person's own key, which the edge never holds. */
   heal_keys: z
     .array(z.strictObject({ name, key_file: path }))

@@ -25,6 +25,7 @@ export const LAYERS = [
   "home_assistant",
   "mqtt",
   "receivers",
+  "edge",
 ] as const;
 export type Layer = (typeof LAYERS)[number];
 
