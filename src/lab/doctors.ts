@@ -5,6 +5,8 @@ import { inside, run } from "./shell.ts";
 
 const MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 const SAID_MAX = 400;
+/** A round of 12 s at most, and several Node processes that start at once. */
+const DOCTOR_MS = 45_000;
 
 /** What `hairpin doctor` said at one place of the house. */
 export interface DoctorSaid {
@@ -32,7 +34,11 @@ const NAMED = 'echo "$1" > /proc/sys/kernel/hostname && shift && exec "$@"';
 async function askDoctor(place: string, ns: string): Promise<DoctorSaid> {
   const doctor = [process.execPath, MAIN, "doctor", "--json", "--config", CONFIG_FILE];
   const named = ["unshare", "-u", "sh", "-c", NAMED, "sh", place, ...doctor];
-  const { code, stdout, stderr } = await run(inside(ns, ["env", `HAIRPIN_RUN=${RUN_DIR}`, ...named]));
+  const { code, stdout, stderr } = await run(
+    inside(ns, ["env", `HAIRPIN_RUN=${RUN_DIR}`, ...named]),
+    undefined,
+    DOCTOR_MS,
+  );
   try {
     const report = JSON.parse(stdout) as { readonly cause: string | null; readonly verdict: string };
     return { place, exit: code, cause: report.cause, verdict: report.verdict.slice(0, SAID_MAX) };

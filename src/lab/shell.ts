@@ -11,12 +11,12 @@ const DEADLINE_MS = 15_000;
 const OUTPUT_MAX = 262_144;
 
 /** Runs a command to its end. Never throws for what the command says. */
-export function run(argv: readonly string[], input?: string): Promise<Ran> {
+export function run(argv: readonly string[], input?: string, deadlineMs = DEADLINE_MS): Promise<Ran> {
   return new Promise((resolve) => {
     const child = spawn(argv[0]!, argv.slice(1), { stdio: ["pipe", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
-    const timer = setTimeout(() => child.kill("SIGKILL"), DEADLINE_MS);
+    const timer = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
     child.stdout.on("data", (chunk) => {
       if (stdout.length < OUTPUT_MAX) stdout += chunk;
     });
