@@ -3,6 +3,7 @@ import type { Hmac } from "../core/standard-webhooks.ts";
 import type { Millis } from "../core/units.ts";
 import type { Clock } from "../probes/port.ts";
 import type { RoundRequest, RoundResult } from "../probes/round.ts";
+import type { DoneRound } from "./vantage-rounds.ts";
 
 /** Calls `onTick` at each time of a cron expression with seconds, in UTC. The result stops it; null: not an expression. */
 export interface Timetable {
@@ -66,6 +67,8 @@ export interface VantagePorts {
   readonly token: JoinToken;
   /** New at each start of the process. */
   readonly bootId: string;
+  /** Gets each round, for whoever shows them on this machine. */
+  readonly seen?: (round: DoneRound) => void;
 }
 
 /** Doubles from 1 s to 15 s: soon enough after a hub's restart, and no burden on one that is down for a day. */

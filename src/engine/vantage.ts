@@ -12,6 +12,7 @@ export async function runVantage(ports: VantagePorts, signal: AbortSignal): Prom
   const reporter = await createReporter(ports, (rounds) => rounds > 0 && loop.hurry(rounds));
   let reporting: Promise<void> = Promise.resolve();
   const loop = createRounds(ports, (round) => {
+    ports.seen?.(round);
     // One after the other, so that the numbers are in the order of the rounds.
     reporting = reporting.then(async () => {
       const seq = await reporter.nextSeq();

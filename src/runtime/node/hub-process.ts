@@ -1,5 +1,4 @@
 import { createHash, randomBytes, randomInt } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { House } from "../../core/config/house.ts";
 import { createHub, type Hub } from "../../engine/hub.ts";
@@ -17,6 +16,7 @@ import { createResolver } from "./hub-resolver.ts";
 import { createSend } from "./hub-send.ts";
 import type { Log } from "./log.ts";
 import { brokersOf } from "./mqtt-client.ts";
+import { packageVersion } from "./package-version.ts";
 import { openSqlite } from "./store-sqlite.ts";
 
 export interface RunningHub {
@@ -38,11 +38,6 @@ const clock: Clock = {
     return () => clearTimeout(timer);
   },
 };
-
-export function packageVersion(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  return String((JSON.parse(text) as { version: unknown }).version);
-}
 
 /** Wires a hub from its configuration: secrets, store, hosts, receivers, engine, HTTP. Throws SecretError, StoreError, or a listen error. */
 export async function startHub(house: House, dir: string, log: Log): Promise<RunningHub> {

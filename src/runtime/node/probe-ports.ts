@@ -6,7 +6,7 @@ import { tlsHttp } from "./probe-https.ts";
 import { createLinkTable, packetSockets } from "./probe-links.ts";
 import { createNeighbourTable } from "./probe-neighbours.ts";
 import { tcpConnect } from "./probe-tcp.ts";
-import { createWhoHas } from "./probe-who-has.ts";
+import { createWhoHas, unaskedWhoHas } from "./probe-who-has.ts";
 
 export const clock: Clock = {
   mono: monoMillis,
@@ -24,8 +24,8 @@ export const clock: Clock = {
     }),
 };
 
-/** The probes on Node: real sockets, `ip` and `arping`. */
-export function createProbePorts(): ProbePorts {
+/** The probes on Node: real sockets, `ip` and, unless `whoHas` is false, `arping`. */
+export function createProbePorts(choice: { readonly whoHas?: boolean } = {}): ProbePorts {
   return {
     clock,
     chance: { uint16: () => randomInt(65_536) },
@@ -33,7 +33,7 @@ export function createProbePorts(): ProbePorts {
     tcp: tcpConnect,
     https: tlsHttp,
     neighbours: createNeighbourTable(),
-    whoHas: createWhoHas(),
+    whoHas: choice.whoHas === false ? unaskedWhoHas : createWhoHas(),
     links: createLinkTable(),
     packetSockets,
   };

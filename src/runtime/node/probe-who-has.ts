@@ -46,6 +46,9 @@ export function createWhoHas(): WhoHas {
 const REFUSED = "who-has not asked: arping needs CAP_NET_RAW";
 const unasked = (detail: string): WhoHasResult => ({ asked: false, answers: [], detail });
 
+/** For those who do not want it asked: the neighbour table alone is read. */
+export const unaskedWhoHas: WhoHas = { ask: async () => unasked("who-has not asked: switched off") };
+
 /** By what `--help` prints. */
 export function dialectOf(help: string): Dialect {
   return /Habets|^ARPing \d/im.test(help) ? "habets" : "iputils";
