@@ -79,14 +79,31 @@ export const DARK: readonly Case[] = [
       try {
         const url = `http://127.0.0.1:${receiver.port}/`;
         const house = await new House(edge).add({ notify: [{ kind: "webhook", url }] });
-        await house.answer({ silence_ms: 1_000 });
+        await house.answer({ silence_ms: 180_000 });
+        await edge.scheduled();
+        assert.equal((await house.ask("GET", "/status")).json["state"], "ok");
+        await edge.amend(house.site, (state) => ({ ...state, heard_at: state.heard_at! - 200_000 }));
         await Promise.all(Array.from({ length: 6 }, () => edge.scheduled()));
-        await house.until((shown) => shown.json["state"] === "dark");
+        assert.equal((await house.ask("GET", "/status")).json["state"], "dark");
+        await receiver.until((got) => got.length >= 1);
         await Promise.all(Array.from({ length: 6 }, () => edge.scheduled()));
         assert.deepEqual(kinds(receiver.got), ["site_dark"]);
       } finally {
         receiver.close();
       }
+    },
+  },
+  {
+    name: "when it was the edge that was away, a house gets one more silence before it is called dark",
+    async run(edge) {
+      const house = await new House(edge).add();
+      await house.answer({ silence_ms: 10_000 });
+      await edge.amend(house.site, (state) => ({ ...state, heard_at: state.heard_at! - 600_000 }));
+      await edge.scheduled();
+      assert.equal((await house.ask("GET", "/status")).json["state"], "ok");
+      await edge.amend(house.site, (state) => ({ ...state, resumed_at: state.resumed_at! - 11_000 }));
+      await edge.scheduled();
+      assert.equal((await house.ask("GET", "/status")).json["state"], "dark");
     },
   },
   {

@@ -72,6 +72,29 @@ export const HEALS: readonly Case[] = [
     },
   },
   {
+    name: "after 60 s a request is void: no answer carries it, and its text is gone from the store",
+    async run(edge) {
+      const house = await new House(edge).add();
+      const id = newId();
+      await house.heal({ reason: "words that nobody keeps" }, { id });
+      await edge.amend(house.site, (state) => ({
+        ...state,
+        heals: state.heals.map((heal) => ({ ...heal, received_at: heal.received_at - 60_000 })),
+      }));
+      assert.deepEqual((await house.answer()).heals, []);
+      assert.equal((await house.ask("GET", `/heals/${id}`)).json["state"], "expired");
+      await edge.scheduled();
+      let kept = "";
+      await edge.amend(house.site, (state) => {
+        kept = JSON.stringify(state);
+        return state;
+      });
+      assert.equal(kept.includes("words that nobody keeps"), false);
+      assert.equal((await house.heal({ reason: "words that nobody keeps" }, { id })).status, 200);
+      assert.equal((await house.heal({ reason: "other words" }, { id })).status, 409);
+    },
+  },
+  {
     name: "a request outlives the object that took it",
     async run(edge) {
       const house = await new House(edge).add();

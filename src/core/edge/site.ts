@@ -77,8 +77,8 @@ export interface SiteState {
 
 const BOOTS_MAX = 16;
 const HEALS_KEPT = 16;
-const EVENTS_KEPT = 32;
-const DELIVERIES_KEPT = 64;
+const EVENTS_KEPT = 16;
+const DELIVERIES_KEPT = 32;
 /** A request that was answered, or not, is shown for so long. */
 const HEAL_SHOWN: WallMillis = DAY;
 /** A platform's alarms are late by seconds; so much later, it was the edge that was away. */

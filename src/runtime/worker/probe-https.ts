@@ -1,4 +1,5 @@
 import { connect } from "cloudflare:sockets";
+import { faultBehindCloudflare } from "../../probes/cloudflare.ts";
 import type { Attempt, HttpReply, HttpsExchange, HttpsRequest, NetFault } from "../../probes/port.ts";
 import { clock, faultOf, limited, Malformed, timeoutOf } from "./probe-step.ts";
 
@@ -16,6 +17,7 @@ export async function overFetch(asked: HttpsRequest, signal: AbortSignal): Promi
   const phases: Phases = { connect: null, tls: null, first_byte: null, total: null };
   const port = asked.port === 443 ? "" : `:${asked.port}`;
   const aborted = new AbortController();
+  let behind: NetFault | null = null;
   const reply = await limited("exchange", asked.limits.total, signal, async () => {
     const response = await fetch(`https://${asked.serverName}${port}${asked.path}`, {
       headers: { accept: "*/*", "accept-encoding": "identity", "user-agent": "hairpin-edge" },
@@ -25,11 +27,12 @@ export async function overFetch(asked: HttpsRequest, signal: AbortSignal): Promi
     phases.first_byte = clock.mono() - began;
     asked.onConnected?.();
     const headers = Object.fromEntries(response.headers);
+    behind = faultBehindCloudflare(response.status, headers["server"]);
     return readReply(response.status, headers, response.body?.getReader() ?? null, asked.bodyMax);
   });
   aborted.abort();
   phases.total = clock.mono() - began;
-  return { phases, ...UNSEEN, reply };
+  return { phases, ...UNSEEN, reply: behind === null ? reply : { ok: false, fault: behind } };
 }
 
 async function readReply(
