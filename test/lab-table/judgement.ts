@@ -94,7 +94,7 @@ function doctorComplaints(fault: Fault, right: ReadonlySet<string>, told: Told):
     return said
       .filter((line) => line["exit"] !== 0)
       .map((line) => `doctor at ${line.who} exits ${line["exit"]}, and nothing is wrong: ${line["text"]}`);
-  if (fault.cause === null || ASIDE.has(fault.cause)) return [];
+  if (fault.cause === null || ASIDE.has(fault.cause) || fault.comesAndGoes === true) return [];
   return said.some((line) => line["exit"] !== 0 && right.has(causeOf(line) ?? ""))
     ? []
     : [

@@ -18,6 +18,8 @@ export interface Fault {
   readonly orElse?: readonly (string | null)[];
   /** Causes that may be shown on the way to it, since they are true for a moment. Anything else that is shown is a false cause. */
   readonly transient?: readonly Cause[];
+  /** Whether all is fine at times while it stands: a doctor may come at such a time. */
+  readonly comesAndGoes?: true;
   /** What a doctor may say of it instead, since from one place no more can be known. */
   readonly doctorElse?: readonly Cause[];
   /**

@@ -120,6 +120,7 @@ export const LINK_FAULTS: readonly Fault[] = [
   },
   {
     name: "flapping",
+    comesAndGoes: true,
     title: () => "the speaker hangs for 13 s and goes on for 13 s, again and again",
     cause: "not_announced",
     ending: "told",
