@@ -1,191 +1,124 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { createInterface } from "node:readline";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
+import { innerPid } from "../../src/lab/outer.ts";
 import { askLab } from "../../src/lab/running.ts";
-import { until } from "./waiting.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
-const MAIN = `${ROOT}src/cli/main.ts`;
-/** Where the lab keeps its files, as its own processes see them. */
-const LAB = "/run/lab";
-const RAISED_MS = 90_000;
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const UP_MS = 60_000;
 
-export interface Ran {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
+/** The lab's house with a place for a real Home Assistant: the shipped example, which only heals when it is asked. */
+export interface House {
+  /** The director, as this PID namespace sees it. */
+  readonly pid: number;
+  readonly lab: ChildProcess;
+  readonly dir: string;
+  readonly end: () => Promise<void>;
 }
 
-/** Home Assistant's machine in the shipped example, and the namespace that the lab gives it. */
-export const HA_ADDRESS = "192.168.8.10";
-export const HA_SPACE = "ha-vm";
-/** Where the hub runs. */
-export const HUB_SPACE = "n5";
-
-/** The simulated house of `hairpin lab --keep`, with Home Assistant's machine left to a real one. */
-export class House {
-  readonly #child: ChildProcess;
-  readonly #director: number;
-  /** Every line that the lab said, for the end of a run that failed. */
-  readonly said: string[];
-
-  private constructor(child: ChildProcess, director: number, said: string[]) {
-    this.#child = child;
-    this.#director = director;
-    this.said = said;
+export async function raiseHouse(): Promise<House> {
+  const dir = mkdtempSync(join(tmpdir(), "hairpin-e2e-"));
+  const config = parse(readFileSync(join(ROOT, "hairpin.yaml"), "utf8")) as Record<string, unknown>;
+  config["heal"] = { ...(config["heal"] as object), mode: "observe" };
+  config["notify"] = [
+    { home_assistant: { url: "http://192.168.8.10:8123", webhook_id_file: "keys/ha-webhook" } },
+    { mqtt: { url: "mqtt://192.168.8.10", username: "hairpin", password_file: "keys/mqtt" } },
+  ];
+  const file = join(dir, "hairpin.yaml");
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+  const args = [join(ROOT, "src/cli/main.ts"), "lab", "--keep", "--json", "--without-home-assistant", "--config", file];
+  const lab = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  const hear = (chunk: Buffer) => {
+    said = (said + chunk).slice(-8_192);
+  };
+  lab.stdout.on("data", hear);
+  lab.stderr.on("data", hear);
+  const began = Date.now();
+  for (;;) {
+    if (lab.exitCode !== null) throw new Error(`the lab ended with ${lab.exitCode}: ${said}`);
+    const pid = directorOf(lab.pid!);
+    const answer = pid === null ? null : await askLab(pid, { act: "vantages" }).catch(() => null);
+    if (pid !== null && answer?.ok === true) return { pid, lab, dir, end: () => endOf(lab) };
+    if (Date.now() - began > UP_MS) throw new Error(`the lab did not come up: ${said}`);
+    await new Promise((next) => setTimeout(next, 200));
   }
+}
 
-  /** Builds it and waits until everything runs. The heal mode is observe: only people ask for repairs here. */
-  static async raise(dir: string): Promise<House> {
-    const config = parse(readFileSync(`${ROOT}hairpin.yaml`, "utf8")) as Record<string, unknown> & { heal: object };
-    config["heal"] = { ...config.heal, mode: "observe" };
-    config["notify"] = [
-      { home_assistant: { url: `http://${HA_ADDRESS}:8123`, webhook_id_file: "keys/ha-webhook" } },
-      { mqtt: { url: `mqtt://${HA_ADDRESS}`, username: "hairpin", password_file: "keys/mqtt" } },
-    ];
-    const file = `${dir}/hairpin.yaml`;
-    writeFileSync(file, JSON.stringify(config));
-    const argv = [MAIN, "lab", "--keep", "--json", "--without-home-assistant", "--config", file];
-    const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"] });
-    const said: string[] = [];
-    const hear = (line: string) => {
-      said.push(line);
-      if (said.length > 4_000) said.splice(0, 1_000);
-    };
-    createInterface({ input: child.stdout! }).on("line", hear);
-    createInterface({ input: child.stderr! }).on("line", hear);
-    const ended = new Promise<never>((_, reject) =>
-      child.once("exit", (code) => reject(new Error(`the lab ended (${code}): ${said.slice(-20).join("\n")}`))),
-    );
-    ended.catch(() => {});
-    const director = await Promise.race([
-      until(() => directorOf(child.pid!), RAISED_MS, "the lab to stand").catch((error: Error) => {
-        throw new Error(`${error.message}\n${said.slice(-20).join("\n")}`);
-      }),
-      ended,
-    ]);
-    return new House(child, director, said);
+/** The lab starts unshare, and unshare the director. */
+function directorOf(outer: number): number | null {
+  try {
+    const children = readFileSync(`/proc/${outer}/task/${outer}/children`, "utf8").trim().split(" ");
+    for (const child of children) {
+      const inner = innerPid(Number(child));
+      if (inner !== null && readFileSync(`/proc/${inner}/cmdline`, "utf8").includes("--inside")) return inner;
+    }
+  } catch {
+    // It has just ended, or not yet begun.
   }
+  return null;
+}
 
-  /** The argv that runs a command in a machine of the house. */
-  entering(space: string, argv: readonly string[]): readonly string[] {
-    const isOwnUser = readlinkSync(`/proc/${this.#director}/ns/user`) === readlinkSync("/proc/self/ns/user");
-    const flags = ["-t", String(this.#director), ...(isOwnUser ? [] : ["-U", "--preserve-credentials"])];
-    return ["nsenter", ...flags, "-m", "-n", "-p", "ip", "netns", "exec", space, ...argv];
-  }
+async function endOf(lab: ChildProcess): Promise<void> {
+  if (lab.exitCode !== null) return;
+  const ended = new Promise<void>((resolve) => lab.once("exit", () => resolve()));
+  lab.kill("SIGTERM");
+  await ended;
+}
 
-  spawn(space: string, argv: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
-    const [program, ...args] = this.entering(space, argv);
-    // Nothing that configures Python or Node for somebody else.
-    const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(NODE_|PYTHON|npm_)/.test(name)));
-    return spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...own, ...env } });
-  }
+/** A secret that the lab made. */
+export function labSecret(pid: number, label: string): string {
+  return readFileSync(`/proc/${pid}/root/run/lab/keys/${label}`, "utf8").trim();
+}
 
-  run(space: string, argv: readonly string[]): Promise<Ran> {
-    const child = this.spawn(space, argv);
-    let stdout = "";
-    let stderr = "";
-    child.stdout!.on("data", (chunk) => {
-      stdout += chunk;
-    });
-    child.stderr!.on("data", (chunk) => {
-      stderr += chunk;
-    });
-    return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
-  }
+export async function breakHouse(pid: number, fault: string): Promise<void> {
+  const answer = await askLab(pid, { act: "inject", fault });
+  if (!answer.ok) throw new Error(answer.detail ?? `the lab does not take ${fault}`);
+}
 
-  /** A command of hairpin, typed on the hub's machine. */
-  hairpin(...args: readonly string[]): Promise<Ran> {
-    return this.run(HUB_SPACE, [process.execPath, MAIN, ...args, "--config", `${LAB}/hairpin.yaml`]);
-  }
+export async function mendHouse(pid: number, fault: string): Promise<void> {
+  const answer = await askLab(pid, { act: "mend", fault });
+  if (!answer.ok) throw new Error(answer.detail ?? `the lab does not mend ${fault}`);
+}
 
-  /** A file of the lab, such as keys/token-home-assistant. */
-  read(path: string): string {
-    return readFileSync(`/proc/${this.#director}/root${LAB}/${path}`, "utf8").trim();
-  }
-
-  secret(ending: string): string {
-    const names = readdirSync(`/proc/${this.#director}/root${LAB}/keys`);
-    const name = names.find((each) => each.endsWith(ending));
-    if (name === undefined) throw new Error(`there is no key ${ending} among ${names.join(", ")}`);
-    return this.read(`keys/${name}`);
-  }
-
-  /** The hub's API, through its unix socket: the operator's own door. */
-  hub<T>(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: T }> {
-    return new Promise((resolve, reject) => {
-      const asked = request({
-        socketPath: `/proc/${this.#director}/root${LAB}/hub.sock`,
+/** The hub, over its unix socket. */
+export function askHub<T>(pid: number, method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        socketPath: `/proc/${pid}/root/run/lab/hub.sock`,
         method,
         path,
-        headers: { host: "hairpin", "content-type": "application/json" },
         timeout: 5_000,
-      });
-      asked.on("timeout", () => asked.destroy(new Error("the hub does not answer")));
-      asked.on("error", reject);
-      asked.on("response", (response) => {
+        headers: { host: "hairpin", ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      },
+      (reply) => {
         let text = "";
-        response.on("data", (chunk) => {
+        reply.setEncoding("utf8").on("data", (chunk: string) => {
           text += chunk;
         });
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text || "null") as T }));
-      });
-      asked.end(body === undefined ? undefined : JSON.stringify(body));
-    });
-  }
-
-  async order(act: "inject" | "mend", fault: string): Promise<void> {
-    const answer = await askLab(this.#director, { act, fault });
-    if (!answer.ok) throw new Error(`the lab did not ${act} ${fault}: ${answer.detail}`);
-  }
-
-  /** The processes of the house whose command line has these words. */
-  find(...words: readonly string[]): readonly number[] {
-    return descendantsOf(this.#child.pid!).filter((pid) => words.every((word) => commandOf(pid).includes(word)));
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill("SIGTERM");
-    await gone;
-  }
+        reply.on("end", () => {
+          try {
+            resolve(JSON.parse(text) as T);
+          } catch (error) {
+            reject(error as Error);
+          }
+        });
+      },
+    );
+    sent.on("error", reject);
+    sent.on("timeout", () => sent.destroy(new Error("the hub does not answer")));
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
 }
 
-export function commandOf(pid: number): readonly string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch {
-    return [];
-  }
-}
-
-export function descendantsOf(root: number): readonly number[] {
-  const children = new Map<number, number[]>();
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  const below = (pid: number): readonly number[] => (children.get(pid) ?? []).flatMap((one) => [one, ...below(one)]);
-  return below(root);
-}
-
-/** The director of the lab below this process, once it takes orders. */
-function directorOf(outer: number): number | null {
-  return (
-    descendantsOf(outer).find(
-      (pid) =>
-        commandOf(pid).includes("--inside") &&
-        !commandOf(pid)[0]!.endsWith("unshare") &&
-        existsSync(`/proc/${pid}/root${LAB}/control.sock`),
-    ) ?? null
-  );
+/** Starts a program in the network namespace of a machine, with the file system of the lab. */
+export function spawnInLab(pid: number, ns: string, argv: readonly string[]): ChildProcess {
+  return spawn("nsenter", ["-t", String(pid), "-m", "-n", "-p", "ip", "netns", "exec", ns, ...argv], {
+    stdio: "ignore",
+  });
 }

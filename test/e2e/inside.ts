@@ -11,17 +11,19 @@ export interface InsideOptions {
   readonly pid: number;
   readonly dir: string;
   readonly version: string;
+  readonly root: string;
   readonly downMs: number;
   readonly pictures: string | null;
 }
 
-const { pid, dir, version, downMs, pictures } = JSON.parse(process.argv[2]!) as InsideOptions;
+const { pid, dir, version, root, downMs, pictures } = JSON.parse(process.argv[2]!) as InsideOptions;
 const ADDRESS = "192.168.8.10";
 const steps = new Steps(`Home Assistant ${version}`);
 const reports = await listenForReports();
 const webhookId = labSecret(pid, "home_assistant-0-webhook_id_file");
 const home = new HomeAssistant({
   version,
+  root,
   dir: join(dir, `ha-${version}`),
   address: ADDRESS,
   webhookId,
@@ -44,6 +46,8 @@ const restartBroker = async (): Promise<void> => {
   await new Promise((next) => setTimeout(next, 1_500));
   broker = spawnInLab(pid, "ha-vm", ["mosquitto", "-c", "/run/lab/broker-0/mosquitto.conf"]);
 };
+
+process.once("SIGTERM", () => void home.stop().then(() => process.exit(143)));
 
 let code = 1;
 try {

@@ -24,20 +24,26 @@ export function missing(): string | null {
   return null;
 }
 
-export async function runVersion(options: Omit<InsideOptions, "pid" | "dir">): Promise<number> {
-  const problem = install(options.version);
-  if (problem !== null) {
-    console.log(`Home Assistant ${options.version}: skipped: ${problem}`);
+export async function runVersion(options: Omit<InsideOptions, "pid" | "dir" | "root">): Promise<number> {
+  const installed = install(options.version);
+  if ("problem" in installed) {
+    console.log(`Home Assistant ${options.version}: skipped: ${installed.problem}`);
     return 3;
   }
   const house = await raiseHouse();
+  // With the lab goes everything that runs in it; Home Assistant's own process ends with its network, by this process.
+  const stop = () => void house.end().then(() => process.exit(130));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
   try {
     const inside = fileURLToPath(new URL("./inside.ts", import.meta.url));
     const netns = `/proc/${house.pid}/root/run/netns/ha-vm`;
-    const settings = JSON.stringify({ ...options, pid: house.pid, dir: house.dir } satisfies InsideOptions);
-    const child = spawn("nsenter", [`--net=${netns}`, process.execPath, inside, settings], { stdio: "inherit" });
+    const settings: InsideOptions = { ...options, ...installed, pid: house.pid, dir: house.dir };
+    const argv = [`--net=${netns}`, process.execPath, inside, JSON.stringify(settings)];
+    const child = spawn("nsenter", argv, { stdio: "inherit" });
+    process.once("exit", () => child.kill("SIGTERM"));
     return await new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
   } finally {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
     await house.end();
     rmSync(house.dir, { recursive: true, force: true });
   }

@@ -1,69 +1,71 @@
 #!/usr/bin/env bash
-# Installs a real Home Assistant Core, version $1, below $E2E_HOME. Idempotent: about a minute the first time, nothing afterwards.
-# 2026 wants Python 3.14: where the machine has none, a Debian "forky" root brings it (mmdebstrap, as root), used through chroot.sh.
-# 2025.4.4 is the newest for Python 3.13.0, 2025.1.4 for 3.12.
+# Installs a real Home Assistant Core into $HAIRPIN_E2E_CACHE. About 50 s the first time, nothing when it is there.
+#   install.sh 2026.11.0    needs Python 3.14.2: the machine's own, else Debian forky's in a directory of its own
+#   install.sh 2025.4.4     needs Python 3.13:   the machine's own or pyenv's, else Debian trixie's
+# Prints on its last line the root directory in which it has to run, or "-" where this machine's Python does.
+# Needs PyPI, and for a directory of Debian: root, mmdebstrap and the Debian mirror that this machine already uses.
 set -euo pipefail
-version=${1:?a version of Home Assistant}
-: "${E2E_HOME:?}"
+VERSION=${1:?version of Home Assistant}
+CACHE=${HAIRPIN_E2E_CACHE:?}
+export HAIRPIN_E2E_CACHE
 here=$(cd "$(dirname "$0")" && pwd)
-# Besides what Home Assistant sets up by itself; stream and hassio are imported by camera and analytics.
-extra="mqtt rest rest_command mobile_app conversation tts assist_pipeline cloud webhook stream hassio"
-say() { echo "[home-assistant] $*" >&2; }
-need=3.14 fits='import sys;sys.exit(sys.version_info<(3,14,2))'
-case $version in
-  2025.1.*) need=3.12 fits='import sys;sys.exit(sys.version_info[:2]!=(3,12))' ;;
-  2025.[234].*) need=3.13 fits='import sys;sys.exit(sys.version_info[:2]!=(3,13))' ;;
+say() { echo "home-assistant: $*" >&2; }
+case $VERSION in
+  2025.[2-9].* | 2025.1[0-2].* | 2026.[12].*) need=3.13 suite=trixie fits='sys.version_info[:2] == (3, 13)' ;;
+  *) need=3.14 suite=forky fits='sys.version_info >= (3, 14, 2)' ;;
 esac
-venv=$E2E_HOME/venv-$version
-if [ -e "$venv/.ok" ]; then exit 0; fi
-mkdir -p "$E2E_HOME"
+# What Home Assistant 2025.5 and later ask for is newer than the first 3.13.
+case $VERSION in 2025.[5-9].* | 2025.1[0-2].* | 2026.[12].*) fits="(3, 13, 2) <= sys.version_info < (3, 14)" ;; esac
+venv=$CACHE/venv-$VERSION
+root=$CACHE/root-$suite
+if [ -e "$venv/.ok" ]; then cat "$venv/.ok"; exit 0; fi
+mkdir -p "$CACHE"
 python=""
 for candidate in "$HOME"/.pyenv/versions/"$need"*/bin/python3 "python$need" python3; do
-  if path=$(command -v "$candidate" 2>/dev/null) && "$path" -c "$fits" 2>/dev/null; then python=$path; break; fi
+  found=$(command -v "$candidate" 2>/dev/null) || continue
+  if "$found" -c "import sys; sys.exit(not ($fits))" 2>/dev/null; then python=$found; break; fi
 done
-run() { if [ -n "$python" ]; then "$@"; else "$here/chroot.sh" "$@"; fi; }
-if [ -z "$python" ]; then
-  if [ "$need" != 3.14 ]; then say "Home Assistant $version wants Python $need, which this machine lacks"; exit 3; fi
-  if [ ! -e "$E2E_HOME/root/.ok" ]; then
-    command -v mmdebstrap >/dev/null || { say "mmdebstrap is wanted: apt install mmdebstrap"; exit 3; }
-    # shellcheck disable=SC2016
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
-    say "a Debian root with Python 3.14 in $E2E_HOME/root"
-    rm -rf "${E2E_HOME:?}/root"
-    mmdebstrap --quiet --mode=root --variant=extract \
-      --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Install-Recommends "false"' \
-      --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-      --include=python3.14,python3.14-venv,libstdc++6,libturbojpeg0,ca-certificates,libc-bin,dash,coreutils,bash,base-files,base-passwd,tzdata,media-types \
-      forky "$E2E_HOME/root" "$mirror" >&2
-    touch "$E2E_HOME/root/.ok"
-  fi
-  mkdir -p "$E2E_HOME/root/etc/ssl/certs" "$E2E_HOME/root$E2E_HOME"
-  cp -L /etc/resolv.conf /etc/hosts "$E2E_HOME/root/etc/"
-  cp -L /etc/ssl/certs/ca-certificates.crt "$E2E_HOME/root/etc/ssl/certs/"
-  interpreter=python3.14
-else interpreter=$python; fi
-say "Home Assistant $version, with ${python:-Python 3.14 of the Debian root}"
-export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt UV_CACHE_DIR=$E2E_HOME/uv-cache UV_NO_PROGRESS=1
-run "$interpreter" -m venv "$venv"
-run "$venv/bin/pip" install -q --disable-pip-version-check uv
-run "$venv/bin/uv" pip install -q --python "$venv/bin/python" "homeassistant==$version"
-constraints=$(ls "$venv"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)
-cp "$here/requirements.py" "$E2E_HOME/requirements.py"
-# shellcheck disable=SC2086
-wanted=$(run "$venv/bin/python" "$E2E_HOME/requirements.py" $extra)
-install() { run "$venv/bin/uv" pip install -q --python "$venv/bin/python" -c "$constraints" "$@"; }
-# shellcheck disable=SC2086
-if ! install $wanted isal zlib-ng 2>/dev/null; then
-  # One of them has no wheel for this Python: the others, one by one.
-  skipped=""
-  for each in $wanted isal zlib-ng; do install "$each" 2>/dev/null || skipped+=" $each"; done
-  say "no wheel, left out:$skipped"
+inside() { if [ -n "$python" ]; then "$@"; else HAIRPIN_E2E_ROOT=$root "$here/enter-root.sh" "$@"; fi; }
+if [ -z "$python" ] && [ ! -e "$root/.ok" ]; then
+  command -v mmdebstrap >/dev/null || { say "neither Python $need nor mmdebstrap (apt-get install mmdebstrap) is here"; exit 3; }
+  # shellcheck disable=SC2016 # apt-get expands it.
+  mirror=${DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)}
+  say "Debian $suite with python$need"
+  rm -rf "$root"
+  mmdebstrap --quiet --mode=root --variant=extract \
+    --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='APT::Install-Recommends "false"' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --include="python$need,python$need-venv,libstdc++6,libturbojpeg0,ca-certificates,libc-bin,dash,coreutils,bash,base-files,base-passwd,tzdata,media-types" \
+    "$suite" "$root" "$mirror" >&2
+  touch "$root/.ok"
 fi
-# assist_pipeline imports these two and they have no wheel for 3.14: empty stand-ins keep the log clean (there is no voice here).
+if [ -z "$python" ]; then
+  mkdir -p "$root/etc/ssl/certs"
+  cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
+  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+  # Only asked for its version, by an integration that others pull in.
+  printf '#!/bin/sh\necho "ffmpeg version 7.1.1"\n' | install -m755 /dev/stdin "$root/usr/bin/ffmpeg"
+fi
+say "Home Assistant $VERSION on ${python:-python$need of Debian $suite}"
+export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt
+export UV_CACHE_DIR=$CACHE/uv-cache UV_NO_PROGRESS=1 PIP_FIND_LINKS=
+rm -rf "$venv"
+inside "${python:-python$need}" -m venv "$venv"
+inside "$venv/bin/pip" install -q --disable-pip-version-check uv
+inside "$venv/bin/uv" pip install -q --python "$venv/bin/python" "homeassistant==$VERSION"
+constraints=$(ls -d "$venv"/lib/python3.*/site-packages/homeassistant/package_constraints.txt)
+cp "$here/requirements.py" "$CACHE/requirements-$VERSION.py"
+read -ra wanted <<<"$(inside "$venv/bin/python" "$CACHE/requirements-$VERSION.py" \
+  mqtt rest rest_command mobile_app conversation tts assist_pipeline cloud webhook stream hassio recorder history logbook)"
+add() { inside "$venv/bin/uv" pip install -q --python "$venv/bin/python" -c "$constraints" "$@"; }
+# Where one of them has no wheel for this Python, the others are installed one by one.
+if ! add "${wanted[@]}" isal zlib-ng 2>/dev/null; then
+  skipped=()
+  for one in "${wanted[@]}" isal zlib-ng; do add "$one" 2>/dev/null || skipped+=("$one"); done
+  say "left out, since there is no wheel: ${skipped[*]}"
+fi
+# Voice is not tried here; two of its modules are imported all the same.
 packages=$(dirname "$(dirname "$constraints")")
 [ -e "$packages/pyspeex_noise" ] || echo 'class AudioProcessor: pass' >"$packages/pyspeex_noise.py"
 [ -e "$packages/pymicro_vad" ] || echo 'class MicroVad: pass' >"$packages/pymicro_vad.py"
-# The ffmpeg integration only asks for a version.
-if [ -z "$python" ]; then printf '#!/bin/sh\necho "ffmpeg version 7.1.1"\n' | install -m755 /dev/stdin "$E2E_HOME/root/usr/bin/ffmpeg"; fi
-touch "$venv/.ok"
-say "installed: $(du -sh "$venv" | cut -f1)"
+if [ -n "$python" ]; then echo "-"; else echo "$root"; fi | tee "$venv/.ok"

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,25 +8,28 @@ import { seedHomeAssistant } from "./seed.ts";
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const DEPLOY = fileURLToPath(new URL("../../../deploy/homeassistant/", import.meta.url));
 /** Where Home Assistant is installed, once for all runs: some 2 GB. */
-export const E2E_HOME = process.env["HAIRPIN_E2E_HOME"] ?? join(homedir(), ".cache", "hairpin-e2e");
+const CACHE = process.env["HAIRPIN_E2E_CACHE"] ?? join(homedir(), ".cache", "hairpin-e2e");
 const PORT = 8123;
 const BOOT_MS = 180_000;
-const STOP_MS = 30_000;
+const STOP_MS = 40_000;
 
-/** Installs a version where it is missing; null, or why it cannot be had here. */
-export function install(version: string): string | null {
+/** Installs a version where it is missing, and says in which root directory it runs ("-": in this machine's own), or why it cannot be had here. */
+export function install(version: string): { readonly root: string } | { readonly problem: string } {
   const run = spawnSync(join(HERE, "install.sh"), [version], {
-    env: { ...process.env, E2E_HOME },
-    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, HAIRPIN_E2E_CACHE: CACHE },
+    stdio: ["ignore", "pipe", "pipe"],
     encoding: "utf8",
     timeout: 900_000,
   });
-  if (run.status === 0) return null;
-  return run.stderr.trim().split("\n").at(-1) ?? `install.sh ended with ${run.status}`;
+  const last = (text: string) => text.trim().split("\n").at(-1) ?? "";
+  if (run.status === 0) return { root: last(run.stdout) };
+  return { problem: last(run.stderr) || `install.sh ended with ${run.status}` };
 }
 
 export interface Wiring {
   readonly version: string;
+  /** Where install() put it. */
+  readonly root: string;
   readonly dir: string;
   readonly address: string;
   readonly webhookId: string;
@@ -119,13 +122,23 @@ export class HomeAssistant {
 
   /** Boots it; resolves when it runs with the broker's integration loaded. */
   async start(): Promise<number> {
-    const { dir, version } = this.#wiring;
+    const { dir, version, root } = this.#wiring;
     const began = Date.now();
-    const venv = join(E2E_HOME, `venv-${version}`);
-    const isNative = spawnSync(join(venv, "bin/python"), ["-c", "1"]).status === 0;
-    const hass = [join(venv, "bin/hass"), "-c", dir, "--skip-pip", "--log-no-color"];
-    const [command, args] = isNative ? [hass[0]!, hass.slice(1)] : [join(HERE, "chroot.sh"), hass];
-    const child = spawn(command, args, { env: { ...process.env, E2E_HOME, E2E_BIND: dir }, stdio: "ignore" });
+    // It keeps one older log only; the end of a run reads them all.
+    const log = join(dir, "ha.log");
+    if (existsSync(log)) renameSync(log, join(dir, `kept-${readdirSync(dir).length}.log`));
+    const hass = [
+      join(CACHE, `venv-${version}`, "bin/hass"),
+      "-c",
+      dir,
+      "--skip-pip",
+      "--log-no-color",
+      "--log-file",
+      log,
+    ];
+    const argv = root === "-" ? hass : [join(HERE, "enter-root.sh"), ...hass];
+    const env = { ...process.env, HAIRPIN_E2E_CACHE: CACHE, HAIRPIN_E2E_ROOT: root, HAIRPIN_E2E_BIND: dir };
+    const child = spawn(argv[0]!, argv.slice(1), { env, stdio: "ignore" });
     this.#child = child;
     while (Date.now() - began < BOOT_MS) {
       if (child.exitCode !== null)
@@ -154,10 +167,15 @@ export class HomeAssistant {
     clearTimeout(timer);
   }
 
+  /** All that it has logged, over every start. */
   log(): string {
-    const file = join(this.#wiring.dir, "home-assistant.log");
-    const older = `${file}.1`;
-    return [older, file].map((path) => (existsSync(path) ? readFileSync(path, "utf8") : "")).join("");
+    const { dir } = this.#wiring;
+    const kept = existsSync(dir) ? readdirSync(dir).filter((name) => /^kept-\d+\.log$/.test(name)) : [];
+    kept.sort((a, b) => Number(/\d+/.exec(a)) - Number(/\d+/.exec(b)));
+    return [...kept, "ha.log"]
+      .map((name) => join(dir, name))
+      .map((path) => (existsSync(path) ? readFileSync(path, "utf8") : ""))
+      .join("");
   }
 
   async get<T>(path: string): Promise<T> {
