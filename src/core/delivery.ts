@@ -36,6 +36,10 @@ export interface SubscriberState {
   /** Why nothing is sent to it any more (410, or 404 three times); null while it is enabled. */
   readonly disabled: string | null;
   readonly not_found: number;
+  /** When it last confirmed something; absent: never. Only Home Assistant's blueprint confirms. */
+  readonly confirmed_at?: string;
+  /** It confirms what it gets: a delivery that it answers and does not confirm was lost, and goes out again. */
+  readonly proven?: boolean;
 }
 
 /** What became of one try. */

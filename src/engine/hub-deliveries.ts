@@ -3,7 +3,7 @@ import type { HairpinEvent } from "../core/event.ts";
 import { type Millis, SECOND } from "../core/units.ts";
 import type { Ledger } from "./hub-ledger.ts";
 import type { Clock, Heartbeat, Log, Subscriber } from "./hub-ports.ts";
-import { beforeTry, broughtForward, deliveryId, nextDue, replayed, settle } from "./outbox.ts";
+import { beforeTry, broughtForward, deliveryId, type Manner, nextDue, replayed, settle } from "./outbox.ts";
 import { type HubStore, QUEUED_MAX } from "./store.ts";
 
 /** A receiver that takes longer is tried again later. */
@@ -36,6 +36,16 @@ export function createDeliveries(parts: Parts) {
     parts.subscribers.map(({ name }) => [name, { name, disabled: null, not_found: 0 }]),
   );
   for (const known of store.subscriberStates()) if (states.has(known.name)) states.set(known.name, known);
+
+  const mannerOf = ({ name, confirms }: Subscriber): Manner => ({
+    confirms,
+    proven: states.get(name)?.proven === true,
+  });
+  /** Keeps what is known of a subscriber; to be called inside a transaction. */
+  function know(state: SubscriberState): void {
+    store.setSubscriber(state);
+    states.set(state.name, state);
+  }
 
   function row(event: HairpinEvent, subscriber: Subscriber): Delivery {
     const now = ledger.now();
@@ -95,13 +105,20 @@ export function createDeliveries(parts: Parts) {
 
   async function workOnce(subscriber: Subscriber): Promise<Millis> {
     const now = ledger.now();
-    const due = nextDue(store.openDeliveries(subscriber.name), now.mono);
+    const manner = mannerOf(subscriber);
+    const due = nextDue(store.openDeliveries(subscriber.name), now.mono, manner);
     if (due.delivery === null) return Math.min(IDLE, due.wait ?? IDLE);
     const event = store.event(due.delivery.event_seq);
     const isOpen = event !== null && parts.isOpen(event.group, event.data.incident);
-    const prepared = beforeTry(due.delivery, subscriber, isOpen, now.mono, new Date(now.wall).toISOString());
+    const prepared = beforeTry(due.delivery, manner, isOpen, now.mono, new Date(now.wall).toISOString());
     const changed = prepared.delivery !== due.delivery;
-    if (changed) store.transaction(() => store.setDelivery(prepared.delivery));
+    if (changed)
+      store.transaction(() => {
+        store.setDelivery(prepared.delivery);
+        // It confirms no longer: what it accepts counts as told again, and only a failing is repeated.
+        if (manner.proven === true && prepared.delivery.state === "unconfirmed")
+          know({ ...states.get(subscriber.name)!, proven: false });
+      });
     if (!prepared.send || event === null) {
       if (event === null && !changed)
         store.transaction(() =>
@@ -141,7 +158,7 @@ export function createDeliveries(parts: Parts) {
     const now = ledger.now();
     const at = new Date(now.wall).toISOString();
     const before = states.get(subscriber.name)!;
-    const settled = settle(delivery, before, attempt, subscriber, now.mono, at, parts.chance());
+    const settled = settle(delivery, before, attempt, mannerOf(subscriber), now.mono, at, parts.chance());
     const succeeded = attempt.kind === "answered" && attempt.status >= 200 && attempt.status < 300;
     const state: SubscriberState = succeeded ? { ...settled.subscriber, disabled: null } : settled.subscriber;
     store.transaction(() => {
@@ -223,7 +240,8 @@ export function createDeliveries(parts: Parts) {
       controller.abort();
       for (const wake of [...wakers.values()]) wake();
     },
-    states: (): readonly SubscriberState[] => [...states.values()],
+    states: (): readonly (SubscriberState & { readonly confirms: boolean })[] =>
+      parts.subscribers.map(({ name, confirms }) => ({ ...states.get(name)!, confirms })),
     /**
      * Whoever confirms by itself (Home Assistant) is there again: what waits for it is tried at once, in its order, and a `failing`
      * that nobody has confirmed is repeated. When it has started anew, its bell is empty: then one that was confirmed is told again
@@ -231,12 +249,13 @@ export function createDeliveries(parts: Parts) {
      */
     receiversAreBack(anew: boolean): void {
       const now = ledger.now().mono;
-      for (const { name } of parts.subscribers.filter((subscriber) => subscriber.confirms)) {
+      for (const subscriber of parts.subscribers.filter(({ confirms }) => confirms)) {
+        const { name } = subscriber;
         const known = anew ? store.latestDeliveries(name) : store.openDeliveries(name, true);
         const woken = known.flatMap((row) => {
           const event = row.kind === "failing" ? store.event(row.event_seq) : null;
           const isOpen = event !== null && parts.isOpen(event.group, event.data.incident);
-          return broughtForward(row, isOpen, anew, now) ?? [];
+          return broughtForward(row, isOpen, anew, now, mannerOf(subscriber)) ?? [];
         });
         if (woken.length === 0) continue;
         try {
@@ -251,12 +270,17 @@ export function createDeliveries(parts: Parts) {
     acknowledge(id: string): boolean {
       const known = store.delivery(id);
       if (known === null) return false;
-      if (known.state !== "confirmed") {
-        store.transaction(() =>
-          store.setDelivery({ ...known, state: "confirmed", done_at: new Date(clock.wall()).toISOString() }),
-        );
-        said({ ...known, state: "confirmed" }, "confirmed");
-      }
+      if (known.state === "confirmed") return true;
+      const at = new Date(clock.wall()).toISOString();
+      const subscriber = states.get(known.subscriber);
+      store.transaction(() => {
+        store.setDelivery({ ...known, state: "confirmed", done_at: at });
+        if (subscriber !== undefined) know({ ...subscriber, confirmed_at: at, proven: true });
+      });
+      said({ ...known, state: "confirmed" }, "confirmed");
+      // What follows in its group may have waited for this.
+      calls++;
+      wakers.get(known.subscriber)?.();
       return true;
     },
     replay(id: string): "queued" | "unknown" | "pending" {

@@ -15,6 +15,15 @@ const NOT_FOUND_MAX = 3;
 export const REPEAT_EVERY: Millis = MINUTE;
 export const REPEATS_MAX = 60;
 
+/**
+ * A receiver that has always confirmed and now answers 200 without confirming has lost the report: Home Assistant does so while it
+ * starts (92 reports in about 2 s, measured in facts/home-assistant). It is sent again after these waits; what follows in its group
+ * waits for it, so that the order stays (I19). When the last wait is over, it is shown as unconfirmed.
+ */
+export const CONFIRM_IN: readonly Millis[] = [10 * SECOND, 20 * SECOND, 30 * SECOND];
+/** A confirmation is under way for so long: a birth message within it does not repeat what was just accepted. */
+const JUST_ACCEPTED: Millis = 2 * SECOND;
+
 /** The pause after so many tries; `chance` is within 0..1. Null when the event is too old to be tried again. */
 export function pauseAfter(tries: number, age: Millis, retryAfter: Millis | null, chance: number): Millis | null {
   const base = PAUSES[tries] ?? HOUR;
@@ -27,6 +36,18 @@ export function pauseAfter(tries: number, age: Millis, retryAfter: Millis | null
 export interface Manner {
   /** 2xx is `accepted` only; the blueprint's acknowledgement confirms it. */
   readonly confirms: boolean;
+  /** It has confirmed what it got so far (SubscriberState). */
+  readonly proven?: boolean;
+}
+
+/** Accepted by a receiver that confirms: proof is due. A test asks about now, and is never repeated. */
+function awaitsProof(delivery: Delivery, { confirms, proven }: Manner): boolean {
+  return confirms && proven === true && delivery.state === "accepted" && delivery.kind !== "test";
+}
+
+/** How long proof may take after this many repeats. */
+function proofIn(repeats: number, { proven }: Manner): Millis {
+  return (proven === true ? CONFIRM_IN[repeats] : undefined) ?? REPEAT_EVERY;
 }
 
 export interface Settled {
@@ -54,7 +75,7 @@ export function settle(
       ? {
           ...known,
           state: delivery.state === "unconfirmed" ? "unconfirmed" : "accepted",
-          due_mono: now + REPEAT_EVERY,
+          due_mono: now + proofIn(delivery.repeats, manner),
           done_at: delivery.done_at ?? at,
         }
       : { ...known, state: "delivered", done_at: at };
@@ -91,15 +112,16 @@ export function settle(
 
 /**
  * The delivery to try now, or how long to wait. Within a group only the oldest queued one may go: events come in the order of
- * the states (I19). Across groups the one that is due first goes.
+ * the states (I19), and one whose proof is due holds what follows. Across groups the one that is due first goes.
  */
 export function nextDue(
   rows: readonly Delivery[],
   now: Millis,
+  manner: Manner = { confirms: false },
 ): { readonly delivery: Delivery | null; readonly wait: Millis | null } {
   const heads = new Map<string, Delivery>();
   for (const row of rows) {
-    if (row.state !== "queued") continue;
+    if (row.state !== "queued" && !awaitsProof(row, manner)) continue;
     const head = heads.get(row.group);
     if (head === undefined || row.event_seq < head.event_seq) heads.set(row.group, row);
   }
@@ -130,6 +152,10 @@ export function beforeTry(
       return { send: false, delivery: { ...delivery, state: "superseded", done_at: at } };
     return { send: true, delivery };
   }
+  if (awaitsProof(delivery, manner) && delivery.repeats < CONFIRM_IN.length - 1 && (!isFailing || incidentIsOpen)) {
+    const repeats = delivery.repeats + 1;
+    return { send: true, delivery: { ...delivery, repeats, due_mono: now + proofIn(repeats, manner) } };
+  }
   const unconfirmed: Delivery = { ...delivery, state: "unconfirmed" };
   if (!isFailing || !incidentIsOpen || delivery.repeats >= REPEATS_MAX)
     return { send: false, delivery: { ...unconfirmed, due_mono: Number.MAX_SAFE_INTEGER } };
@@ -139,15 +165,20 @@ export function beforeTry(
 /**
  * A delivery once its receiver is known to be there again; null: nothing is to be done with it. What is queued starts its tries
  * anew. A `failing` whose incident is open is repeated at once: when it was never confirmed, or when the receiver has started
- * anew and forgotten it.
+ * anew and forgotten it. So is what a receiver that confirms has answered and not confirmed.
  */
 export function broughtForward(
   delivery: Delivery,
   incidentIsOpen: boolean,
   anew: boolean,
   now: Millis,
+  manner: Manner = { confirms: true },
 ): Delivery | null {
   if (delivery.state === "queued") return { ...delivery, tries: 0, due_mono: now };
+  if (awaitsProof(delivery, manner)) {
+    const acceptedAt = delivery.due_mono - proofIn(delivery.repeats, manner);
+    return now - acceptedAt < JUST_ACCEPTED ? null : { ...delivery, due_mono: now };
+  }
   if (delivery.kind !== "failing" || !incidentIsOpen) return null;
   const isUnheard = delivery.state === "accepted" || delivery.state === "unconfirmed";
   if (!isUnheard && !(anew && delivery.state === "confirmed")) return null;

@@ -8,7 +8,7 @@ import { factsOf, fakeHost, handClock, harness, houseOf, round } from "../suppor
 
 function receiver(
   extra: Partial<Subscriber> = {},
-  answer: () => Promise<Attempt> = async () => ({ kind: "answered", status: 200, retryAfter: null }),
+  answer: (message: Message) => Promise<Attempt> = async () => ({ kind: "answered", status: 200, retryAfter: null }),
 ) {
   const got: Message[] = [];
   const subscriber: Subscriber = {
@@ -17,7 +17,7 @@ function receiver(
     confirms: false,
     deliver: async (message) => {
       got.push(message);
-      return answer();
+      return answer(message);
     },
     ...extra,
   };
@@ -163,6 +163,34 @@ test("Home Assistant gets failing again until an acknowledgement confirms it", a
   assert.equal(made.hub.delivery(id)?.state, "confirmed");
   await rounds(made, false, 62, seq);
   assert.equal(out.got.filter((message) => message.id === id).length, sent, "confirmed is enough");
+});
+
+test("reports that Home Assistant answers and drops while it starts come again, in order, each once", async () => {
+  let isStarting = false;
+  const shown: string[] = [];
+  const out = receiver({ name: "ha", confirms: true }, async ({ id, event }) => {
+    if (!isStarting) {
+      shown.push(event.data.event);
+      queueMicrotask(() => made.hub.acknowledge(id));
+    }
+    return { kind: "answered", status: 200, retryAfter: null };
+  });
+  const made = harness({ subscribers: [out.subscriber], house: houseOf({ heal: { mode: "observe" } }) });
+  made.hub.start();
+  let seq = await rounds(made, true, 5, 1);
+  seq = await rounds(made, false, 6, seq);
+  assert.deepEqual(shown, ["failing"], "it confirms what it gets");
+  isStarting = true;
+  seq = await rounds(made, true, 6, seq);
+  seq = await rounds(made, false, 6, seq);
+  assert.deepEqual(shown, ["failing"]);
+  isStarting = false;
+  await made.hand.pass(40_000);
+  assert.deepEqual(shown, ["failing", "recovered", "failing"]);
+  assert.deepEqual(
+    made.hub.deliveries(false).subscribers.map(({ proven }) => proven),
+    [true],
+  );
 });
 
 test("a state is never told without being saved: when the transaction fails nothing has happened", async () => {

@@ -5,6 +5,8 @@ import type { Attempt, Delivery, SubscriberState } from "../../src/core/delivery
 import { DAY, HOUR } from "../../src/core/units.ts";
 import {
   beforeTry,
+  broughtForward,
+  CONFIRM_IN,
   deliveryId,
   GIVE_UP,
   nextDue,
@@ -166,6 +168,47 @@ test("a 200 of Home Assistant is accepted, never confirmed, and failing is repea
     assert.equal(delivery.repeats, repeat);
   }
   assert.equal(beforeTry(delivery, manner, true, delivery.due_mono, "t").send, false, "bounded");
+});
+
+test("what a receiver that confirms has answered and not confirmed goes out again, holds its group, and ends as unconfirmed", () => {
+  const manner = { confirms: true, proven: true };
+  const first = settle(row({ kind: "heal_started" }), known, answered(200), manner, 0, "t", 0.5).delivery;
+  const next = row({ id: "ev-2_x", event_seq: 2, kind: "recovered" });
+  let delivery = first;
+  let now = 0;
+  for (const wait of CONFIRM_IN.slice(0, -1)) {
+    assert.equal(delivery.state, "accepted");
+    assert.deepEqual(nextDue([delivery, next], now, manner), { delivery: null, wait });
+    assert.deepEqual(nextDue([delivery, { ...next, group: "h" }], now, manner).delivery?.id, "ev-2_x", "only its own");
+    now += wait;
+    const prepared = beforeTry(delivery, manner, false, now, "t");
+    assert.ok(prepared.send);
+    delivery = settle(prepared.delivery, known, answered(200), manner, now, "t", 0.5).delivery;
+  }
+  now += CONFIRM_IN.at(-1)!;
+  const last = beforeTry(delivery, manner, false, now, "t");
+  assert.deepEqual([last.send, last.delivery.state], [false, "unconfirmed"]);
+  assert.equal(nextDue([last.delivery, next], now, manner).delivery?.id, "ev-2_x", "and nothing waits any longer");
+});
+
+test("a test, and what a receiver gets that has never confirmed, is not sent again", () => {
+  for (const [kind, proven] of [
+    ["test", true],
+    ["recovered", false],
+  ] as const) {
+    const manner = { confirms: true, proven };
+    const { delivery } = settle(row({ kind }), known, answered(200), manner, 0, "t", 0.5);
+    const later = beforeTry(delivery, manner, false, delivery.due_mono, "t");
+    assert.deepEqual([later.send, later.delivery.state], [false, "unconfirmed"]);
+    assert.equal(nextDue([delivery, row({ id: "b", event_seq: 2 })], 0, manner).delivery?.id, "b", "it holds nothing");
+  }
+});
+
+test("at Home Assistant's birth what it answered while it started goes out at once, and what it is just taking does not", () => {
+  const manner = { confirms: true, proven: true };
+  const { delivery } = settle(row({ kind: "recovered" }), known, answered(200), manner, 1_000, "t", 0.5);
+  assert.equal(broughtForward(delivery, false, true, 2_000, manner), null);
+  assert.equal(broughtForward(delivery, false, true, 5_000, manner)?.due_mono, 5_000);
 });
 
 test("a failing that is late is not sent to Home Assistant once its incident is over, and to others it is", () => {
