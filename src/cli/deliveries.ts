@@ -1,4 +1,5 @@
 import type { Delivery, SubscriberState } from "../core/delivery.ts";
+import { explainDelivery } from "../core/doctor/webhook.ts";
 import { commandLine } from "./command-line.ts";
 import {
   askHub,
@@ -31,7 +32,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     }
     const reply = await askHub(hub, "GET", `/v1/deliveries${flags.dead ? "?dead=1" : ""}`);
     if (reply.status !== 200) return sayProblem(reply);
-    const { deliveries, subscribers } = reply.body as { deliveries: Delivery[]; subscribers: SubscriberState[] };
+    const { deliveries, subscribers } = reply.body as {
+      deliveries: Delivery[];
+      subscribers: (SubscriberState & { confirms?: boolean })[];
+    };
     if (flags.json) printJson(reply.body);
     else {
       printTable([
@@ -47,6 +51,14 @@ export async function run(argv: readonly string[]): Promise<number> {
           row.last_error ?? "",
         ]),
       ]);
+      for (const subscriber of subscribers.filter(({ confirms }) => confirms === true)) {
+        const [latest] = deliveries
+          .filter((row) => row.subscriber === subscriber.name)
+          .sort((a, b) => b.event_seq - a.event_seq);
+        const words = latest === undefined ? null : explainDelivery(latest, subscriber);
+        if (words !== null)
+          process.stdout.write(`${safe(subscriber.name)} ${safe(words.text)} hairpin test-notification says more\n`);
+      }
       for (const { name, disabled } of subscribers)
         if (disabled !== null)
           process.stdout.write(

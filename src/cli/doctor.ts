@@ -10,10 +10,12 @@ import { lookAtBoot } from "../runtime/node/doctor-boot.ts";
 import { lookAtLink } from "../runtime/node/doctor-host.ts";
 import { lookAtBrokers } from "../runtime/node/doctor-mqtt.ts";
 import { lookAtNames } from "../runtime/node/doctor-names.ts";
-import { lookAtHomeAssistants } from "../runtime/node/doctor-telling.ts";
+import { lookAtHomeAssistants, reportsOf } from "../runtime/node/doctor-telling.ts";
 import { createProbePorts } from "../runtime/node/probe-ports.ts";
+import { SecretError } from "../runtime/node/secret-file.ts";
 import { commandLine, defaultConfig } from "./command-line.ts";
 import { doctorPage } from "./doctor-page.ts";
+import { askHub, findHub, HubError } from "./hub-client.ts";
 import { planHere } from "./plan-here.ts";
 
 interface Flags {
@@ -24,6 +26,7 @@ interface Flags {
 const TRIES = 3;
 /** Addresses that are asked about one after the other, half a second each. */
 const STRANGERS_MAX = 16;
+const HUB_PATIENCE_MS = 3_000;
 const [FAILED, USAGE, CANNOT_TELL] = [1, 2, 3] as const;
 
 /** `hairpin doctor`: the whole path from this machine, layer by layer. It reads and asks, and changes nothing. */
@@ -72,7 +75,7 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
   const linked = isHost ? house.groups.filter((group) => group.link !== null) : [];
   // The round first and alone: what else is asked must neither disturb its times nor the neighbour table.
   const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
-  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, brokers, isHub] = await Promise.all([
+  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, brokers, isHub, reports] = await Promise.all([
     waysOf(plan, ports),
     lookAtNames(house),
     isHost ? null : askHost(house, ports),
@@ -81,6 +84,7 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
     lookAtHomeAssistants(house),
     lookAtBrokers(house, dir),
     isHubHere(house, ports),
+    askReports(house, file),
   ]);
   return {
     house,
@@ -95,7 +99,9 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
     strangers,
     links,
     boot: isHost ? lookAtBoot() : null,
-    homeAssistants,
+    homeAssistants: homeAssistants.map((sight) =>
+      reports === null ? sight : { ...sight, reports: reports(sight.name) },
+    ),
     brokers,
     isHub,
   };
@@ -146,6 +152,20 @@ async function askStrangers(house: House, ports: ProbePorts): Promise<Examinatio
     asked.push({ address, macs: answers.map((answer) => answer.mac) });
   }
   return asked;
+}
+
+/** What the hub remembers of its reports to Home Assistant; null where there is none, or the hub cannot be asked from here. */
+async function askReports(house: House, file: string): Promise<ReturnType<typeof reportsOf> | null> {
+  if (!house.notify.some((entry) => "home_assistant" in entry)) return null;
+  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), HUB_PATIENCE_MS).unref());
+  const asked = findHub({ config: file }, "read")
+    .then((hub) => askHub(hub, "GET", "/v1/deliveries"))
+    .then((reply) => (reply.status === 200 ? reportsOf(reply.body as Parameters<typeof reportsOf>[0]) : null))
+    .catch((error: unknown) => {
+      if (error instanceof HubError || error instanceof SecretError) return null;
+      throw error;
+    });
+  return await Promise.race([asked, late]);
 }
 
 async function isHubHere(house: House, ports: ProbePorts): Promise<boolean | null> {

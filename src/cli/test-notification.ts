@@ -1,6 +1,17 @@
-import type { Delivery } from "../core/delivery.ts";
+import type { Delivery, SubscriberState } from "../core/delivery.ts";
+import { explainDelivery } from "../core/doctor/webhook.ts";
 import { commandLine } from "./command-line.ts";
-import { askHub, findHub, type HubFlags, printJson, printTable, sayProblem, tellHub, withHub } from "./hub-client.ts";
+import {
+  askHub,
+  findHub,
+  type HubFlags,
+  printJson,
+  printTable,
+  safe,
+  sayProblem,
+  tellHub,
+  withHub,
+} from "./hub-client.ts";
 
 const WAIT_MS = 15_000;
 
@@ -18,24 +29,36 @@ export async function run(argv: readonly string[]): Promise<number> {
     const sent = (reply.body as { deliveries: Delivery[] }).deliveries;
     const until = performance.now() + WAIT_MS;
     let rows = sent;
+    let subscribers: readonly (SubscriberState & { confirms?: boolean })[] = [];
     const isOpen = (row: Delivery) => (row.state === "queued" && row.tries === 0) || row.state === "accepted";
     while (rows.some(isOpen) && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 300));
       const now = await askHub(hub, "GET", "/v1/deliveries");
-      const known = (now.body as { deliveries: Delivery[] }).deliveries;
+      const { deliveries: known, subscribers: states } = now.body as {
+        deliveries: Delivery[];
+        subscribers: typeof subscribers;
+      };
+      subscribers = states;
       rows = sent.map((row) => known.find((other) => other.id === row.id) ?? row);
     }
-    if (flags.json) printJson({ deliveries: rows });
+    const explained = rows.map((row) => {
+      const subscriber = subscribers.find((known) => known.name === row.subscriber) ?? null;
+      return { ...row, explained: subscriber?.confirms === true ? explainDelivery(row, subscriber) : null };
+    });
+    if (flags.json) printJson({ deliveries: explained });
     else if (rows.length === 0) process.stdout.write("nobody is configured under notify: nothing was sent\n");
-    else
+    else {
       printTable([
         ["SUBSCRIBER", "STATE", "ERROR"],
-        ...rows.map((row) => [
-          row.subscriber,
-          row.state,
-          row.last_error ?? (row.state === "accepted" ? "it answered 200; its blueprint has not confirmed it" : ""),
-        ]),
+        ...rows.map((row) => [row.subscriber, row.state, row.last_error ?? ""]),
       ]);
+      for (const { subscriber, explained: words } of explained) {
+        if (words === null) continue;
+        process.stdout.write(`\n${safe(subscriber)} ${safe(words.text)}\n`);
+        for (const cause of words.causes) process.stdout.write(`  - ${cause}\n`);
+        if (words.advice !== null) process.stdout.write(`  ${words.advice}\n`);
+      }
+    }
     return rows.every((row) => row.state === "delivered" || row.state === "confirmed")
       ? 0
       : rows.some((row) => row.state === "queued" || row.state === "dead")

@@ -7,6 +7,7 @@ import { bootFindings } from "../../src/core/doctor/boot.ts";
 import type { Examination, HomeAssistantSight, Resolved } from "../../src/core/doctor/examination.ts";
 import { nameFindings } from "../../src/core/doctor/names.ts";
 import { tellingFindings } from "../../src/core/doctor/telling.ts";
+import { isLocalCaller } from "../../src/core/doctor/webhook.ts";
 import { bootUnit } from "../../src/host/persistence.ts";
 import { lookAtBoot } from "../../src/runtime/node/doctor-boot.ts";
 import { houseOf, LINK_MAC, WEB } from "../support/house.ts";
@@ -82,6 +83,49 @@ test("Home Assistant's answers: 200 is good, 400 is an untrusted proxy, 405 is s
   assert.match(telling({ status: 400 })[0]!.text, /proxy .* does not trust/);
   assert.match(telling({ status: 405 })[0]!.text, /405/);
   assert.match(telling({ status: null, detail: "ECONNREFUSED" })[0]!.text, /does not answer/);
+  assert.match(telling({ status: 307 })[0]!.text, /redirect is not followed/);
+});
+
+test("A report that was answered and not confirmed is warned of with every reason, and one that was confirmed is good", () => {
+  const latest = {
+    kind: "failing",
+    state: "unconfirmed",
+    last_status: 200,
+    last_error: null,
+    created_at: "2026-11-24T10:00:00Z",
+  } as const;
+  const [unheard] = telling({ reports: { confirmed_at: null, latest } });
+  assert.equal(unheard!.state, "warning");
+  assert.match(unheard!.text, /answered 200 and confirmed nothing so far/);
+  for (const reason of [/webhook id/, /not local/, /starting/, /rest_command\.hairpin_ack/])
+    assert.ok(unheard!.evidence.some((line) => reason.test(line)));
+  const seen = { confirmed_at: "2026-11-24T10:00:01Z", latest: { ...latest, state: "confirmed" } } as const;
+  assert.equal(telling({ reports: seen })[0]!.state, "good");
+  assert.match(telling({ reports: { ...seen, latest } })[0]!.text, /last confirmed was at 2026-11-24T10:00:01Z/);
+  const far = {
+    confirmed_at: null,
+    latest: { ...latest, state: "queued", last_status: 405, last_error: "405" },
+  } as const;
+  assert.match(telling({ reports: far })[0]!.text, /does not take POST/);
+});
+
+test("A hub that Home Assistant does not take for local is warned of, by Home Assistant's own list", () => {
+  const words = (url: string) => telling({ origin: `http://${url}:8123` }).map((finding) => finding.text);
+  assert.equal(words("192.168.8.10").length, 1);
+  assert.match(words("100.100.1.2")[1]!, /100\.100\.1\.2 is not local/);
+  const cases: [string, boolean | null][] = [
+    ["10.1.2.3", true],
+    ["172.31.0.1", true],
+    ["172.32.0.1", false],
+    ["169.254.1.1", true],
+    ["100.64.0.1", false],
+    ["203.0.113.9", false],
+    ["[fd00::1]", true],
+    ["fe80::1", true],
+    ["2001:db8::1", false],
+    ["home.example", null],
+  ];
+  for (const [address, local] of cases) assert.equal(isLocalCaller(address), local, address);
 });
 
 test("Only from the hub's machine is an unheard Home Assistant a fault", () => {

@@ -1,4 +1,5 @@
 import type { House } from "../config/house.ts";
+import type { Delivery } from "../delivery.ts";
 import type { HostFacts } from "../facts.ts";
 import type { CheckResult, Observation } from "../observation.ts";
 import type { Where } from "../plan.ts";
@@ -125,4 +126,12 @@ export interface HomeAssistantSight {
   /** The status of GET /manifest.json; null: no answer, and `detail` says why. */
   readonly status: number | null;
   readonly detail: string | null;
+  /** What the hub knows of its reports there; absent where the hub was not asked. */
+  readonly reports?: ReportsSight;
+}
+
+/** The latest report to a Home Assistant, and when it last confirmed one. */
+export interface ReportsSight {
+  readonly confirmed_at: string | null;
+  readonly latest: Pick<Delivery, "kind" | "state" | "last_status" | "last_error" | "created_at"> | null;
 }

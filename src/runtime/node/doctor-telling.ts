@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import type { House } from "../../core/config/house.ts";
-import type { HomeAssistantSight } from "../../core/doctor/examination.ts";
+import type { Delivery, SubscriberState } from "../../core/delivery.ts";
+import type { HomeAssistantSight, ReportsSight } from "../../core/doctor/examination.ts";
 import { createResolver } from "./hub-resolver.ts";
 import { createSend } from "./hub-send.ts";
 
@@ -29,4 +30,20 @@ export async function lookAtHomeAssistants(house: House): Promise<readonly HomeA
       };
     }),
   );
+}
+
+/** What a hub's list of deliveries says of each Home Assistant: the newest report, and when one was last confirmed. */
+export function reportsOf(list: {
+  readonly deliveries: readonly Delivery[];
+  readonly subscribers: readonly SubscriberState[];
+}): (name: string) => ReportsSight {
+  return (name) => ({
+    confirmed_at: list.subscribers.find((known) => known.name === name)?.confirmed_at ?? null,
+    latest: list.deliveries
+      .filter((row) => row.subscriber === name && row.state !== "superseded")
+      .reduce<Delivery | null>(
+        (newest, row) => (newest === null || row.event_seq > newest.event_seq ? row : newest),
+        null,
+      ),
+  });
 }
