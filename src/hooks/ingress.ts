@@ -75,8 +75,9 @@ function answerHeaders(policy: string): MiddlewareHandler<Vars> {
 function peerGuard(deps: IngressDeps): MiddlewareHandler<Vars> {
   const buckets = createBuckets(PAGE_RATE, deps.mono);
   return async (c, next) => {
-    const { address } = deps.peer(c.env);
-    const isHealthCheck = c.req.path === "/healthz" && address !== null && isWithin(address, "127.0.0.0/8");
+    const { address, local } = deps.peer(c.env);
+    const isHere = address !== null && (isWithin(address, "127.0.0.0/8") || local?.startsWith(`${address}:`) === true);
+    const isHealthCheck = c.req.path === "/healthz" && isHere;
     if (!isHealthCheck && (address === null || !deps.from.some((network) => isWithin(address, network)))) {
       const wait = buckets.take("refused");
       if (wait === 0)
