@@ -7,6 +7,7 @@ import type { ProbePorts } from "../probes/port.ts";
 import { runRound } from "../probes/round.ts";
 import { ConfigError, type LoadedConfig, loadConfig, sayProblem } from "../runtime/node/config-file.ts";
 import { lookAtBoot } from "../runtime/node/doctor-boot.ts";
+import { lookAtHouseEdge } from "../runtime/node/doctor-edge.ts";
 import { lookAtLink } from "../runtime/node/doctor-host.ts";
 import { lookAtBrokers } from "../runtime/node/doctor-mqtt.ts";
 import { lookAtNames } from "../runtime/node/doctor-names.ts";
@@ -75,17 +76,19 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
   const linked = isHost ? house.groups.filter((group) => group.link !== null) : [];
   // The round first and alone: what else is asked must neither disturb its times nor the neighbour table.
   const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
-  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, brokers, isHub, reports] = await Promise.all([
-    waysOf(plan, ports),
-    lookAtNames(house),
-    isHost ? null : askHost(house, ports),
-    isHost ? askStrangers(house, ports) : null,
-    Promise.all(linked.map((group) => lookAtLink(house, group, dir))),
-    lookAtHomeAssistants(house),
-    lookAtBrokers(house, dir),
-    isHubHere(house, ports),
-    askReports(house, file),
-  ]);
+  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, brokers, isHub, reports, edge] =
+    await Promise.all([
+      waysOf(plan, ports),
+      lookAtNames(house),
+      isHost ? null : askHost(house, ports),
+      isHost ? askStrangers(house, ports) : null,
+      Promise.all(linked.map((group) => lookAtLink(house, group, dir))),
+      lookAtHomeAssistants(house),
+      lookAtBrokers(house, dir),
+      isHubHere(house, ports),
+      askReports(house, file),
+      lookAtHouseEdge(house, dir),
+    ]);
   return {
     house,
     file,
@@ -103,6 +106,7 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
       reports === null ? sight : { ...sight, reports: reports(sight.name) },
     ),
     brokers,
+    edge,
     isHub,
   };
 }

@@ -1,9 +1,7 @@
 import { resolve } from "node:path";
 import { type EdgeSight, edgeFindings } from "../core/doctor/edge.ts";
-import type { SiteStatus } from "../core/edge/port.ts";
-import { lookAtEdge } from "../runtime/node/doctor-edge.ts";
+import { knownThere, lookAtEdge } from "../runtime/node/doctor-edge.ts";
 import { readWebhookSecrets } from "../runtime/node/hub-keys.ts";
-import { askEdge, EdgeError } from "./edge-client.ts";
 import { ADMIN_FILE, placeOf, READ_FILE, tokenFor } from "./edge-place.ts";
 import type { SiteFlags } from "./edge-sites.ts";
 import { printJson, safe } from "./hub-client.ts";
@@ -16,12 +14,14 @@ export async function doctor(flags: SiteFlags): Promise<number> {
   const keyFile =
     flags.keyFile ?? (place.house?.edge === undefined ? null : resolve(place.dir, place.house.edge.key_file));
   const keys = keyFile === null ? [] : readWebhookSecrets(keyFile);
-  const seen = await lookAtEdge({ url: place.url, site: place.site, keys, resolvers: [] });
+  const asked = { url: place.url, site: place.site, keys, resolvers: [] };
+  const seen = await lookAtEdge(asked);
+  const token = tokenOrNull(() => tokenFor(place, flags.tokenFile, [READ_FILE, ADMIN_FILE]));
   const sight: EdgeSight = {
     ...seen,
     every: place.house?.edge?.every ?? null,
     silence: place.house?.edge?.silence ?? null,
-    known: await known(place.url, place.site, () => tokenFor(place, flags.tokenFile, [READ_FILE, ADMIN_FILE])),
+    known: token === null ? null : await knownThere(asked, token),
   };
   const findings = edgeFindings(sight);
   const isBad = findings.some((finding) => finding.state === "bad");
@@ -36,20 +36,11 @@ export async function doctor(flags: SiteFlags): Promise<number> {
   return isBad ? 1 : 0;
 }
 
-/** What the edge knows of the site, where a token is at hand. */
-async function known(url: string, site: string, token: () => string): Promise<EdgeSight["known"]> {
-  let secret: string;
+/** The token at hand, where there is one. */
+function tokenOrNull(token: () => string): string | null {
   try {
-    secret = token();
+    return token();
   } catch {
-    return null;
-  }
-  try {
-    const reply = await askEdge("GET", `${url}/v1/sites/${site}/status`, secret);
-    if (reply.status !== 200) return { status: reply.status, site: null };
-    return { status: 200, site: reply.body as SiteStatus };
-  } catch (error) {
-    if (!(error instanceof EdgeError)) throw error;
     return null;
   }
 }

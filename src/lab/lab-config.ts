@@ -116,6 +116,12 @@ async function rewriteSecrets(lab: Plain & Config, secretFile: Making["secretFil
     edge["key_file"] = await secretFile("edge");
     edge["every"] = millis(lab.edge.every);
     edge["silence"] = millis(lab.edge.silence);
+    for (const person of edge["heal_keys"] as Plain[])
+      person["key_file"] = await secretFile(`edge-heal-${person["name"]}`);
+    for (const [index, entry] of (edge["notify"] as Record<string, Plain>[]).entries())
+      for (const settings of Object.values(entry))
+        for (const key of ["token_file", "secret_file"])
+          if (settings[key] !== undefined) settings[key] = await secretFile(`edge-notify-${index}-${key}`);
   }
 }
 

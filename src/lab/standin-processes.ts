@@ -119,7 +119,8 @@ function receivingAt(
     { address: string; port: number; tls: boolean; names: Record<string, { kind: string; name: string }> }
   >();
   for (const receiver of plan.receivers) {
-    if (receiver.kind === "mqtt") continue;
+    // A broker and an edge are the real programs or nothing: an answer that only looks like theirs would prove nothing.
+    if (receiver.kind === "mqtt" || receiver.kind === "edge") continue;
     const address = isIpv4(receiver.host)
       ? receiver.host
       : receiver.kind === "home_assistant"

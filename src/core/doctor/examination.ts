@@ -3,6 +3,7 @@ import type { Delivery } from "../delivery.ts";
 import type { HostFacts } from "../facts.ts";
 import type { CheckResult, Observation } from "../observation.ts";
 import type { Where } from "../plan.ts";
+import type { EdgeSight } from "./edge.ts";
 
 /** Everything that `hairpin doctor` looked at, as plain data: what the findings are made from. Unknown is null, never false. */
 export interface Examination {
@@ -27,6 +28,8 @@ export interface Examination {
   readonly boot: BootSight | null;
   readonly homeAssistants: readonly HomeAssistantSight[];
   readonly brokers?: readonly BrokerSight[];
+  /** The edge verifier; absent or null where the house has none. */
+  readonly edge?: EdgeSight | null;
   /** Whether the hub's own address is this machine's: events are sent from there, so only its path to receivers counts. */
   readonly isHub: boolean | null;
 }

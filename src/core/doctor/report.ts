@@ -1,4 +1,5 @@
 import { bootFindings } from "./boot.ts";
+import { edgeFindings } from "./edge.ts";
 import type { Examination } from "./examination.ts";
 import { bad, type DoctorFinding, type DoctorReport, good, LAYERS, list, unknown, warning } from "./finding.ts";
 import { hostFindings } from "./host.ts";
@@ -16,6 +17,7 @@ export function examine(exam: Examination): DoctorReport {
     ...nameFindings(exam.names),
     ...pathFindings(exam),
     ...tellingFindings(exam),
+    ...(exam.edge == null ? [] : edgeFindings(exam.edge, exam.isHub)),
   ]);
   const named = exam.house.groups.flatMap((group) => nameCause(exam, group) ?? []);
   const first = named[0] ?? null;
