@@ -1,6 +1,7 @@
 import { stringify } from "yaml";
-import { ConfigError, type LoadedConfig, loadConfig, sayProblem } from "../runtime/node/config-file.ts";
+import { ConfigError, type LoadedConfig, loadConfig, located, sayProblem } from "../runtime/node/config-file.ts";
 import { jsonSchema } from "../runtime/node/config-findings.ts";
+import { secretFindings } from "../runtime/node/config-secrets.ts";
 import { effective, forHost } from "../runtime/node/config-show.ts";
 import { commandLine, defaultConfig } from "./command-line.ts";
 
@@ -8,9 +9,13 @@ interface Flags {
   readonly config: string;
   readonly json?: boolean;
   readonly for?: string;
+  readonly secrets?: boolean;
 }
 
-/** `hairpin config check | show | schema`. Files that are referred to may be missing here: the machine that needs them refuses to start. */
+/**
+ * `hairpin config check | show | schema`. Files that are referred to may be missing here: the machine that needs them refuses to
+ * start. Secrets that are here and that it would refuse are mistakes.
+ */
 export async function run(argv: readonly string[]): Promise<number> {
   let code = 0;
   const program = commandLine("config", "check or show the configuration, or print its JSON Schema");
@@ -18,15 +23,18 @@ export async function run(argv: readonly string[]): Promise<number> {
     program
       .command(name)
       .description(about)
+      .argument("[file]", "the same as --config FILE")
       .option("--config <file>", "the configuration", defaultConfig())
       .option("--json", "print one JSON document");
-  configured("check", "find every mistake, with its line and the nearest known key").action((flags: Flags) => {
-    code = check(flags);
-  });
+  configured("check", "find every mistake, with its line and the nearest known key")
+    .option("--no-secrets", "do not read the secret files: away from the machine that has them")
+    .action((file: string | undefined, flags: Flags) => {
+      code = check({ ...flags, config: file ?? flags.config });
+    });
   configured("show", "print the effective configuration, without secrets")
     .option("--for <process>", "only what this process needs: host")
-    .action((flags: Flags) => {
-      code = show(flags);
+    .action((file: string | undefined, flags: Flags) => {
+      code = show({ ...flags, config: file ?? flags.config });
     });
   program
     .command("schema")
@@ -41,14 +49,19 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 function check(flags: Flags): number {
   let loaded: LoadedConfig;
+  let warnings: LoadedConfig["warnings"];
   try {
     loaded = loadConfig(flags.config, { missingFiles: "warning" });
+    const found = flags.secrets === false ? [] : secretFindings(loaded);
+    const refused = found.filter((finding) => finding.isProblem);
+    if (refused.length > 0) throw new ConfigError(flags.config, located(loaded, refused));
+    warnings = [...loaded.warnings, ...located(loaded, found)];
   } catch (error) {
     if (!(error instanceof ConfigError) || !flags.json) throw error;
     print({ ok: false, file: flags.config, problems: error.problems, warnings: [] });
     return 2;
   }
-  const { warnings, house } = loaded;
+  const { house } = loaded;
   if (flags.json) print({ ok: true, file: flags.config, problems: [], warnings });
   else {
     for (const warning of warnings) process.stdout.write(`${sayProblem(flags.config, warning)} (warning)\n`);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { JoinToken } from "../core/plan.ts";
-import { loadConfig } from "../runtime/node/config-file.ts";
+import { ConfigError, loadConfig } from "../runtime/node/config-file.ts";
 import { readWebhookSecret, readWebhookSecrets } from "../runtime/node/hub-keys.ts";
 import { commandLine, defaultConfig } from "./command-line.ts";
 
@@ -20,14 +20,13 @@ export async function run(argv: readonly string[]): Promise<number> {
     "token",
     "Make, change or revoke the join token of a vantage. Prints only the token on stdout.",
   )
-    .argument("<action>", "vantage: print it; rotate: a new one beside the old; retire: drop the old; revoke: drop all")
-    .argument("<name>", "a vantage of the configuration")
+    .argument("[action]", "vantage: print it; rotate: a new one beside the old; retire: drop the old; revoke: drop all")
+    .argument("[name]", "a vantage of the configuration")
     .option("--config <file>", "the configuration", defaultConfig());
   program.parse([...argv], { from: "user" });
   const { config: file } = program.opts<{ config: string }>();
   const [action, name] = program.args;
-  if (!ACTIONS.some((known) => known === action))
-    return refuse(`${ACTIONS.map((known) => `token ${known} NAME`).join(", ")}: one of these is wanted`);
+  if (!ACTIONS.some((known) => known === action) || name === undefined) return wrongUsage(file, action, name);
   const { house, dir } = loadConfig(file, { missingFiles: "warning" });
   const vantage = house.vantages.find((known) => known.name === name);
   if (vantage === undefined) {
@@ -64,6 +63,26 @@ export async function run(argv: readonly string[]): Promise<number> {
   const token: JoinToken = { hub, site: house.site, vantage: vantage.name, key: readWebhookSecret(path) };
   process.stdout.write(`hairpin1.${Buffer.from(JSON.stringify(token)).toString("base64url")}\n`);
   return 0;
+}
+
+/** What to type instead, with a vantage of this very configuration where it can be read. */
+function wrongUsage(file: string, action: string | undefined, name: string | undefined): number {
+  const known = vantagesOf(file);
+  const guess = [name, action].find((word) => word !== undefined && known.includes(word)) ?? known[0] ?? "NAME";
+  const verb = ACTIONS.find((each) => each === action) ?? "vantage";
+  const what = ACTIONS.some((each) => each === action)
+    ? `which vantage? There: ${known.join(", ") || "none"}`
+    : `${ACTIONS.map((each) => `token ${each} NAME`).join(", ")}: one of these is wanted`;
+  return refuse(`${what}. Type: hairpin token ${verb} ${guess}`);
+}
+
+function vantagesOf(file: string): readonly string[] {
+  try {
+    return loadConfig(file, { missingFiles: "warning" }).house.vantages.map((vantage) => vantage.name);
+  } catch (error) {
+    if (error instanceof ConfigError) return [];
+    throw error;
+  }
 }
 
 function refuse(message: string): number {

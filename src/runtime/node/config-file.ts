@@ -7,6 +7,7 @@ import { type Config, configSchema } from "../../core/config/schema.ts";
 import { warningsOf } from "../../core/config/warnings.ts";
 import { largestGap } from "../../core/cron.ts";
 import { type Finding, findings } from "./config-findings.ts";
+import { yamlFindings } from "./config-yaml.ts";
 
 /** One thing that is wrong in a configuration file. Lines and columns count from 1; 0 when the file itself is the problem. */
 export interface ConfigProblem {
@@ -81,17 +82,14 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
     prettyErrors: false,
     logLevel: "error",
   });
-  const located = (finding: Finding) => locate(document, lines, finding);
-  const problems: ConfigProblem[] = document.errors.map((error) => ({
-    ...position(lines, error.pos[0]),
-    path: "",
-    message: error.code === "DUPLICATE_KEY" ? `${keyAt(text, error.pos[0])} is written twice` : error.message,
-    nearest: null,
-  }));
+  const place = (finding: Finding) => locate(document, lines, finding);
+  const problems: ConfigProblem[] = yamlFindings(text, document.errors, (offset) => position(lines, offset)).map(
+    (finding) => ({ ...finding, path: "", nearest: null }),
+  );
   if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) throw new ConfigError(file, problems);
 
   const { interpolated, missing } = interpolate(document, options.env ?? process.env);
-  problems.push(...missing.map(located));
+  problems.push(...missing.map(place));
   const input = plain(document);
   if (input === null)
     throw new ConfigError(file, [...problems, fileProblem("a map of keys is wanted; hairpin init writes one")]);
@@ -102,7 +100,7 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
     problems.push(
       ...findings(parsed.error.issues, input)
         .filter((found) => !absent.has(found.path.join("\0")))
-        .map(located),
+        .map(place),
     );
     throw new ConfigError(file, inOrder(problems));
   }
@@ -112,10 +110,17 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   const missingAuthorities = absent.filter((problem) => problem.path.at(-1) === "ca_file");
   const lenient = options.missingFiles === "warning";
   const found = [...crossed, ...scheduleProblems(parsed.data), ...(lenient ? [] : missingAuthorities)];
-  problems.push(...found.map(bare).map(located));
+  problems.push(...found.map(bare).map(place));
   if (problems.length > 0) throw new ConfigError(file, inOrder(problems));
-  const warned = [...warningsOf(house), ...(lenient ? absent : [])].map(bare).map(located);
+  const warned = [...warningsOf(house), ...(lenient ? absent : [])].map(bare).map(place);
   return { config: parsed.data, house, dir, text, warnings: inOrder(warned), interpolated };
+}
+
+/** Where findings about an already loaded configuration are written in it. */
+export function located(loaded: LoadedConfig, found: readonly Problem[]): readonly ConfigProblem[] {
+  const lines = new LineCounter();
+  const document = parseDocument(loaded.text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
+  return inOrder(found.map((finding) => locate(document, lines, bare(finding))));
 }
 
 function readText(file: string): string {
@@ -283,10 +288,6 @@ function offsetOf(document: Document.Parsed, path: readonly (string | number)[])
 function position(lines: LineCounter, offset: number): { line: number; column: number } {
   const { line, col } = lines.linePos(offset);
   return { line, column: col };
-}
-
-function keyAt(text: string, offset: number): string {
-  return /^["']?[^\s:"']*["']?/.exec(text.slice(offset, offset + 80))?.[0] || "a key";
 }
 
 function sayPath(path: readonly (string | number)[]): string {

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { ConfigError, parseConfig } from "../../src/runtime/node/config-file.ts";
+import { runHairpin } from "../support/command.ts";
+
+/** What a person sees of a text that is not YAML. */
+function said(text: string): string {
+  try {
+    parseConfig(text, "x.yaml");
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return "valid";
+}
+
+test("mistakes of indentation are told once, at their own line, with where the line should begin", () => {
+  const dns = "site: home\ntargets:\n  dns:\n    address: 192.0.2.1\n";
+  const table: readonly (readonly [string, string])[] = [
+    [
+      `${dns}     checks: []\n`,
+      "x.yaml:5:6: indented deeper than line 4, which has its value already: begin it with 4 spaces",
+    ],
+    [
+      `${dns}   checks: []\n`,
+      "x.yaml:5:4: indented by 3 spaces, not like what it belongs to: begin it with 4 spaces, under its neighbours",
+    ],
+    ["site: home\ntargets:\n\tdns: {}\n", "x.yaml:3:1: a tab: YAML is indented with spaces alone, two for each level"],
+    [
+      "site: home\nhub: { data: /x\nheal: {}\n",
+      "x.yaml:3:1: the { above is not closed: a } is missing before this line",
+    ],
+    [
+      "site: home\nhub:\n  listen: [::1\n  data: /x\n",
+      "x.yaml:4:3: the [ above is not closed: a ] is missing before this line",
+    ],
+    ['site: "home\nhub: {}\n', "x.yaml:3:1: a quote that was opened above is not closed"],
+    ["site:home\nhub: {}\n", "x.yaml:1:1: a space is missing after the colon"],
+    [
+      "site: home\ntargets:\n  dns: address: 192.0.2.1\n",
+      "x.yaml:3:8: two keys on one line: put the second on the next line, indented by two spaces more",
+    ],
+    [
+      " site: home\nhub: {}\n",
+      "x.yaml:2:1: indented by no space, not like what it belongs to: begin it with 1 space, under its neighbours",
+    ],
+    [
+      "site: home\nnotify:\n- a: 1\n - b: 2\n",
+      "x.yaml:4:2: indented by 1 space, deeper than what it belongs to: begin it with no space, under its neighbours",
+    ],
+    ["site: home\nsite: away\n", "x.yaml:2:1: site is written twice"],
+  ];
+  for (const [text, wanted] of table) assert.equal(said(text), wanted);
+});
+
+test("config check reads the secrets that are there: a bad one is a mistake at its line, and --no-secrets leaves them alone", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "hairpin-secrets-"));
+  try {
+    const file = join(dir, "hairpin.yaml");
+    const good = `whsec_${randomBytes(32).toString("base64")}`;
+    writeFileSync(join(dir, "good"), good, { mode: 0o600 });
+    writeFileSync(join(dir, "open"), `whsec_${randomBytes(32).toString("base64")}`, { mode: 0o644 });
+    writeFileSync(join(dir, "known"), "whsec_changemechangemechangeme", { mode: 0o600 });
+    writeFileSync(join(dir, "plain"), randomBytes(32).toString("hex"), { mode: 0o600 });
+    writeFileSync(
+      file,
+      [
+        "site: home",
+        "vantages:",
+        ...["good", "open", "known", "plain", "gone"].map((name) => `  ${name}: { where: lan, key_file: ${name} }`),
+        "",
+      ].join("\n"),
+    );
+    const run = await runHairpin(["config", "check", file]);
+    assert.equal(run.code, 2);
+    const lines = run.err.trim().split("\n");
+    assert.match(lines[0]!, /:4:\d+: vantages\.open\.key_file: .*mode 0644.*chmod 600/);
+    assert.match(lines[1]!, /:5:\d+: vantages\.known\.key_file: .*well-known default/);
+    assert.match(lines[2]!, /:6:\d+: vantages\.plain\.key_file: .*whsec_/);
+    assert.equal(lines.length, 3);
+    assert.ok(!run.err.includes(good));
+    const skipped = await runHairpin(["config", "check", "--config", file, "--no-secrets"]);
+    assert.equal(skipped.code, 0, skipped.err);
+    assert.match(skipped.out, /vantages\.gone\.key_file: gone is not there \(warning\)/);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test("wrong usage of token says what to type, with a vantage of the configuration", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "hairpin-token-"));
+  try {
+    writeFileSync(join(dir, "hairpin.yaml"), "site: home\nvantages: { attic: { where: lan, key_file: k } }\n");
+    for (const [args, wanted] of [
+      [[], "Type: hairpin token vantage attic"],
+      [["attic"], "Type: hairpin token vantage attic"],
+      [["rotate"], "which vantage? There: attic. Type: hairpin token rotate attic"],
+      [["show", "attic"], "Type: hairpin token vantage attic"],
+    ] as const) {
+      const run = await runHairpin(["token", ...args], { cwd: dir });
+      assert.deepEqual([run.code, run.err.includes(wanted)], [2, true], run.err);
+    }
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
