@@ -29,8 +29,45 @@ export function bootstrap() {
   );
 }
 
+/** Our own stamp says so; or npm's own record does, after an `npm ci` by hand, and then it is stamped. */
 function isInstalled(wanted) {
-  return existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return true;
+  if (!isRecorded()) return false;
+  try {
+    writeFileSync(stamp, wanted);
+  } catch {
+    /* a checkout that somebody else owns: it is compared again next time */
+  }
+  return true;
+}
+
+/**
+ * Whether what npm wrote down after its last install (node_modules/.package-lock.json) is what the lock wants: every package that is
+ * not optional, in its version and with its digest, and nothing in another one. Of the optional ones, which are those of other
+ * platforms too, only the project's own Node has to be there.
+ */
+function isRecorded() {
+  const wanted = packagesOf(`${root}package-lock.json`);
+  const there = packagesOf(`${root}node_modules/.package-lock.json`);
+  if (wanted === null || there === null) return false;
+  const ownNode = `node_modules/node-${process.platform}-${process.arch}`;
+  for (const [path, { version, integrity, optional }] of Object.entries(wanted)) {
+    if (path === "") continue;
+    const found = there[path];
+    if (
+      found === undefined ? !optional || path === ownNode : found.version !== version || found.integrity !== integrity
+    )
+      return false;
+  }
+  return Object.keys(there).every((path) => path in wanted);
+}
+
+function packagesOf(file) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")).packages ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** Two commands started at once must not both rewrite node_modules: the second one waits for the first, at most 5 minutes. */
