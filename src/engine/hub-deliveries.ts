@@ -11,6 +11,8 @@ const DEADLINE: Millis = 10 * SECOND;
 /** When the store does not answer, or nothing is due: how long until the next look. */
 const IDLE: Millis = 60 * SECOND;
 const STORE_PAUSE: Millis = 5 * SECOND;
+/** One start of Home Assistant is told in two ways: by its birth message, and by its own automation some seconds before. */
+const SAME_START: Millis = 15 * SECOND;
 
 interface Parts {
   readonly store: HubStore;
@@ -32,6 +34,7 @@ export function createDeliveries(parts: Parts) {
   const wakers = new Map<string, () => void>();
   /** Counts the calls to wake: one that comes between a look at the queue and the sleep after it must not be missed. */
   let calls = 0;
+  let startedAt: Millis | null = null;
   const states = new Map<string, SubscriberState>(
     parts.subscribers.map(({ name }) => [name, { name, disabled: null, not_found: 0 }]),
   );
@@ -249,13 +252,15 @@ export function createDeliveries(parts: Parts) {
      */
     receiversAreBack(anew: boolean): void {
       const now = ledger.now().mono;
+      const isNew = anew && (startedAt === null || now - startedAt >= SAME_START);
+      if (isNew) startedAt = now;
       for (const subscriber of parts.subscribers.filter(({ confirms }) => confirms)) {
         const { name } = subscriber;
-        const known = anew ? store.latestDeliveries(name) : store.openDeliveries(name, true);
+        const known = isNew ? store.latestDeliveries(name) : store.openDeliveries(name, true);
         const woken = known.flatMap((row) => {
           const event = row.kind === "failing" ? store.event(row.event_seq) : null;
           const isOpen = event !== null && parts.isOpen(event.group, event.data.incident);
-          return broughtForward(row, isOpen, anew, now, mannerOf(subscriber)) ?? [];
+          return broughtForward(row, isOpen, isNew, now, mannerOf(subscriber)) ?? [];
         });
         if (woken.length === 0) continue;
         try {

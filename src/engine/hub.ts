@@ -291,6 +291,7 @@ function operating({ store }: HubPorts, { loop, hosts, deliveries }: Parts) {
   return {
     replay: deliveries.replay,
     acknowledge: deliveries.acknowledge,
+    homeAssistantStarted: () => deliveries.receiversAreBack(true),
     pause(forMillis: Millis, reason: string | null): void {
       loop.advance(everyGroup({ kind: "paused", forMillis, reason }));
       hosts.order({ kind: "pause", forMillis, reason }, forMillis);

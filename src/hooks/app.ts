@@ -10,6 +10,7 @@ import { observationHook } from "./observation.ts";
 import { openapi } from "./openapi.ts";
 import {
   ackHook,
+  birthHook,
   breakerHook,
   deliveriesHook,
   explainHook,
@@ -41,6 +42,7 @@ function handlers(deps: HubDeps): Readonly<Record<string, Handler>> {
     "POST /v1/resume": resumeHook(deps),
     "POST /v1/breaker/reset": breakerHook(deps),
     "POST /v1/acks": ackHook(deps),
+    "POST /v1/births": birthHook(deps),
     "POST /v1/test-notifications": testNotificationHook(deps),
     "GET /metrics": metricsHook(deps),
     "GET /healthz": healthHook(deps),

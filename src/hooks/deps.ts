@@ -51,6 +51,7 @@ export interface HubPort {
   resume(): void;
   resetBreaker(): void;
   acknowledge(deliveryId: string): boolean;
+  homeAssistantStarted(): void;
   testNotification(): readonly Delivery[];
   delivery(id: string): Delivery | null;
   metrics(): readonly Metric[];

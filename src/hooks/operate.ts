@@ -78,6 +78,16 @@ export function ackHook(deps: HubDeps) {
   };
 }
 
+/** POST /v1/births: Home Assistant has started anew, and its bell is empty. What MQTT's birth message says where there is a broker. */
+export function birthHook(deps: HubDeps) {
+  return (c: Context<Vars>): Response => {
+    const parsed = parseBody(c, emptyBody, true);
+    if (!parsed.ok) return parsed.response;
+    deps.hub.homeAssistantStarted();
+    return c.json({ state: "told_again" }, 202);
+  };
+}
+
 export function deliveriesHook(deps: HubDeps) {
   return (c: Context<Vars>): Response =>
     c.json(deps.hub.deliveries(["1", "true", ""].includes(c.req.query("dead") ?? "no")));

@@ -168,6 +168,14 @@ export const ROUTES: readonly Route[] = [
   },
   {
     method: "POST",
+    path: "/v1/births",
+    summary: "Home Assistant has started anew: what is open is told again",
+    auth: "ack",
+    body: emptyBody,
+    answers: { 202: { what: "Told again", schema: unknownObject } },
+  },
+  {
+    method: "POST",
     path: "/v1/test-notifications",
     summary: "Send `test` to every subscriber",
     auth: "pause",

@@ -42,7 +42,7 @@ test("every entity that the dashboard and the pages name is one that the shipped
 });
 
 test("the packages call the hub of the shipped example, and carry the token in a header only", () => {
-  const routes = ["/v1/acks", "/heal", "/v1/pause", "/v1/resume", "/v1/status"];
+  const routes = ["/v1/acks", "/v1/births", "/heal", "/v1/pause", "/v1/resume", "/v1/status"];
   for (const path of packages) {
     const tree = yaml(`packages/${path}`) as Record<string, unknown>;
     for (const url of [...found(tree, "url"), ...found(tree, "resource")])

@@ -193,6 +193,31 @@ test("reports that Home Assistant answers and drops while it starts come again, 
   );
 });
 
+test("after a start of Home Assistant an alert that was confirmed is told again, once for all ways of saying so", async () => {
+  const out = receiver({ name: "ha", confirms: true }, async ({ id }) => {
+    queueMicrotask(() => made.hub.acknowledge(id));
+    return { kind: "answered", status: 200, retryAfter: null };
+  });
+  const made = harness({ subscribers: [out.subscriber], house: houseOf({ heal: { mode: "observe" } }) });
+  made.hub.start();
+  const seq = await rounds(made, true, 5, 1);
+  await rounds(made, false, 6, seq);
+  assert.deepEqual(out.kinds(), ["failing"]);
+  const born = async () => {
+    const answer = await made.post("/v1/births", "{}", {
+      "content-type": "application/json",
+      authorization: "Bearer a-token-of-the-operator",
+    });
+    await made.hand.pass(100);
+    return answer.status;
+  };
+  assert.deepEqual([await born(), await born()], [202, 202]);
+  assert.deepEqual(out.kinds(), ["failing", "failing"]);
+  await made.hand.pass(20_000);
+  await born();
+  assert.deepEqual(out.kinds(), ["failing", "failing", "failing"]);
+});
+
 test("a state is never told without being saved: when the transaction fails nothing has happened", async () => {
   const real = openSqlite(":memory:");
   let full = false;
