@@ -20,7 +20,10 @@ export interface OutsideHistory {
   readonly samples: readonly (Sample & { readonly observedAt: string })[];
 }
 
-export const EMPTY_OUTSIDE: OutsideView = { checks: {} };
+/** Nothing has been seen yet of what is asked for. */
+export function emptyOutside(asked: readonly OutsideCheck[]): OutsideView {
+  return { checks: Object.fromEntries(asked.map(({ id, kind }) => [id, { kind, samples: [] }])) };
+}
 
 /** The edge probes about once a minute, whatever the heartbeat's pace. */
 const PROBES_EVERY: Millis = MINUTE;

@@ -1,6 +1,7 @@
 import { type EventDraft, quietDraft } from "../core/group.ts";
 import type { OutsideFinding, OutsideStanding } from "../core/outside.ts";
 import { type Instant, MINUTE, type Millis, sayDuration } from "../core/units.ts";
+import type { IncidentRecord } from "./hub-records.ts";
 
 /** What was said of the way into the house. Plain JSON. */
 export interface OutsideTold {
@@ -42,4 +43,35 @@ export function tellOutside(
     since: told.since === null ? null : new Date(told.since.wall).toISOString(),
   });
   return { told: { ...told, incident: null, since: null, endedAt: now.mono }, drafts: [draft] };
+}
+
+/** What `hairpin explain out-1` says: the same document as of an incident of a group, without votes and gates. */
+export function outsideRecord(
+  before: OutsideTold,
+  { told }: { readonly told: OutsideTold },
+  finding: OutsideFinding | null,
+  known: (id: string) => unknown,
+  now: Instant,
+): { readonly id: string; readonly record: IncidentRecord } {
+  const id = told.incident ?? before.incident ?? "";
+  const at = new Date(now.wall).toISOString();
+  const old = known(id) as IncidentRecord | null;
+  const ended = told.incident === null;
+  const entry = { at, phase: ended ? "recovered" : "failing", cause: "outside_path" as const, held_by: null };
+  const record: IncidentRecord = {
+    id,
+    group: "outside",
+    since: old?.since ?? at,
+    ended_at: ended ? at : null,
+    cause: "outside_path",
+    summary: old?.summary ?? finding?.summary ?? "",
+    evidence: old?.evidence ?? finding?.evidence ?? [],
+    advice: old?.advice ?? finding?.advice ?? null,
+    votes: [],
+    gates: [],
+    held_by: null,
+    steps: [],
+    timeline: [...(old?.timeline ?? []), entry],
+  };
+  return { id, record };
 }

@@ -2,7 +2,7 @@ import { type HeartbeatAnswer, heartbeatAnswer } from "../core/edge/wire.ts";
 import type { HealRecord } from "../core/heal-record.ts";
 import type { HealAnswer, HealAsk } from "../core/hub-asks.ts";
 import {
-  EMPTY_OUTSIDE,
+  emptyOutside,
   freshFor,
   outsideChecks,
   outsideFinding,
@@ -12,7 +12,7 @@ import {
 import { sign } from "../core/standard-webhooks.ts";
 import type { EdgeStatus, Status } from "../core/status.ts";
 import { MINUTE, type Millis, SECOND } from "../core/units.ts";
-import { NOTHING_TOLD, type OutsideTold, tellOutside } from "./hub-edge-finding.ts";
+import { NOTHING_TOLD, type OutsideTold, outsideRecord, tellOutside } from "./hub-edge-finding.ts";
 import { createOutsideHeals } from "./hub-edge-heals.ts";
 import { heartbeatText } from "./hub-edge-mirror.ts";
 import type { Ledger } from "./hub-ledger.ts";
@@ -56,7 +56,7 @@ export function createEdge(ports: HubPorts, port: EdgePort, parts: Parts) {
   let seq = 0;
   let startedAt = Number.NEGATIVE_INFINITY;
   let notBefore: Millis = 0;
-  let view = EMPTY_OUTSIDE;
+  let view = emptyOutside(checks);
   let told = store.meta<OutsideTold>(KEPT_AS) ?? NOTHING_TOLD;
   let standing: Pick<EdgeStatus, "state" | "detail"> = { state: "waiting", detail: null };
   let acceptedAt: string | null = null;
@@ -171,9 +171,15 @@ export function createEdge(ports: HubPorts, port: EdgePort, parts: Parts) {
 
   function tell(): void {
     const standings = seen();
-    const next = tellOutside(told, outsideFinding(standings, isFineInside()), standings, parts.ledger.now());
+    const finding = outsideFinding(standings, isFineInside());
+    const next = tellOutside(told, finding, standings, parts.ledger.now());
     if (next.told === told) return;
-    parts.loop.advance({ drafts: next.drafts }, { write: () => store.setMeta(KEPT_AS, next.told) });
+    const { id, record } = outsideRecord(told, next, finding, store.incident, parts.ledger.now());
+    const write = () => {
+      store.setMeta(KEPT_AS, next.told);
+      store.setIncident(id, parts.ledger.now().mono, record);
+    };
+    parts.loop.advance({ drafts: next.drafts }, { write });
     told = next.told;
   }
 

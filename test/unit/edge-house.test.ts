@@ -148,6 +148,16 @@ test("inside fine, outside not: told once with its cause, and once when it is go
     ["recovered", "outside", "outside_path", "out-1"],
   ]);
   assert.equal(got[0]!.event.data.can_heal, false);
+  const explained = hub.explain("out-1") as {
+    ended_at: string | null;
+    evidence: string[];
+    timeline: { phase: string }[];
+  };
+  assert.match(explained.evidence[0]!, /^edge: https:auth.example.com no_reply/);
+  assert.deepEqual(
+    explained.timeline.map((entry) => entry.phase),
+    ["failing", "recovered"],
+  );
   ok = false;
   await rounds(true, 130);
   assert.equal(got.length, 2, "an edge that lies in turns is not told again so soon");
@@ -213,4 +223,26 @@ test("a hub that starts anew still knows which requests were answered", async ()
   await hand.pass(35_000);
   assert.equal(before.host.asked.length, 1);
   assert.equal(heartbeat.parse(second.last()).heal_results[0]?.id, "ask-1");
+});
+
+test("a hub that starts anew does not take an edge that says nothing for a recovery", async () => {
+  const hand = handClock();
+  const sql = openSqlite(":memory:");
+  const failing = edgeThat(() => {
+    const now = hand.clock.wall();
+    return honest({ observations: [seenOutside(now, { ok: false, failure: "no_reply" })] }, now);
+  });
+  const before = await standing(failing, { hand, sql });
+  await before.rounds(true, 95);
+  assert.equal(before.hub.status().cause, "outside_path");
+  await before.hub.stop();
+  const gone = edgeThat(() => new Error("ECONNREFUSED"));
+  const after = harness({ house, edge: gone.port, hand, sql });
+  after.hub.start();
+  await hand.pass(65_000);
+  const told = after.hub.events(-1, 20).map((event) => event.data.event);
+  assert.deepEqual(
+    told.filter((kind) => kind === "failing" || kind === "recovered"),
+    ["failing"],
+  );
 });
