@@ -30,6 +30,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const until = performance.now() + WAIT_MS;
     let rows = sent;
     let subscribers: readonly (SubscriberState & { confirms?: boolean })[] = [];
+    let all: readonly Delivery[] = [];
     const isOpen = (row: Delivery) => (row.state === "queued" && row.tries === 0) || row.state === "accepted";
     while (rows.some(isOpen) && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -39,11 +40,16 @@ export async function run(argv: readonly string[]): Promise<number> {
         subscribers: typeof subscribers;
       };
       subscribers = states;
+      all = known;
       rows = sent.map((row) => known.find((other) => other.id === row.id) ?? row);
     }
     const explained = rows.map((row) => {
       const subscriber = subscribers.find((known) => known.name === row.subscriber) ?? null;
-      return { ...row, explained: subscriber?.confirms === true ? explainDelivery(row, subscriber) : null };
+      const first = row.tries > 0 ? row : (firstInLine(row, all) ?? row);
+      const words = subscriber?.confirms === true ? explainDelivery(first, subscriber) : null;
+      const text =
+        first === row ? words?.text : `${words?.text} The test waits behind ${first.kind} of ${first.created_at}.`;
+      return { ...row, explained: words === null ? null : { ...words, text: text ?? "" } };
     });
     if (flags.json) printJson({ deliveries: explained });
     else if (rows.length === 0) process.stdout.write("nobody is configured under notify: nothing was sent\n");
@@ -65,4 +71,16 @@ export async function run(argv: readonly string[]): Promise<number> {
         ? 1
         : 3;
   });
+}
+
+/** Reports go in their order: the older one that a report waits for. */
+function firstInLine(row: Delivery, all: readonly Delivery[]): Delivery | null {
+  const older = all.filter(
+    (other) =>
+      other.subscriber === row.subscriber &&
+      other.group === row.group &&
+      other.state === "queued" &&
+      other.event_seq < row.event_seq,
+  );
+  return older.reduce<Delivery | null>((a, b) => (a === null || b.event_seq < a.event_seq ? b : a), null);
 }
