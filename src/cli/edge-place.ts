@@ -55,11 +55,15 @@ export async function placeOf(flags: PlaceFlags): Promise<Place> {
     throw new EdgeUsage(`hairpin edge: --url: an https:// URL is wanted, not ${url}`);
   if (url === NOT_DEPLOYED)
     throw new EdgeUsage("hairpin edge: the Worker has not been deployed yet: hairpin edge deploy");
+  if (isOpenWire(url))
+    process.stderr.write(`hairpin edge: ${url} is not encrypted: whoever listens on the way reads the token\n`);
   const site = flags.site ?? house?.site ?? "";
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(site))
     throw new EdgeUsage("hairpin edge: --site: letters, digits, - and _ only, at most 64");
   return { url: url.replace(/\/+$/, ""), site, house, dir: loaded?.dir ?? process.cwd(), file: flags.config };
 }
+
+const isOpenWire = (url: string): boolean => /^http:\/\/(?!127\.|\[::1\]|localhost)/.test(url);
 
 /** Files beside the configuration, under the names that init gives them. */
 export const ADMIN_FILE = "keys/edge-admin";

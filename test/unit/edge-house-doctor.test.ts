@@ -114,8 +114,9 @@ test("what is allowed and probably not meant is a warning", () => {
     warningsOf(houseWithEdge({ edge: { ...EDGE, ...edge } }))
       .filter(({ path }) => path[0] === "edge")
       .map(({ path }) => path.join("."));
-  assert.deepEqual(warned({ notify: [{ ntfy: { url: "https://ntfy.example/t" } }], url: "http://192.0.2.1" }), []);
+  assert.deepEqual(warned({ notify: [{ ntfy: { url: "https://ntfy.example/t" } }], url: "https://192.0.2.1" }), []);
   assert.deepEqual(warned({}), ["edge.notify", "edge.url"]);
+  assert.ok(warned({ url: "http://192.0.2.1" }).includes("edge.url"));
   assert.ok(warned({ silence: "45s" }).includes("edge.silence"));
   assert.ok(warned({ every: "60s" }).includes("edge.every"));
   const own = [{ https: { host: "a.example.com", ca_file: "ca.pem" } }];

@@ -23,6 +23,8 @@ function edgeWarnings({ edge, hub, targets }: House): Problem[] {
     warn("silence", "less than twice `every`: one lost heartbeat and the site is dark");
   if (edge.heal_keys.length > 0 && edge.every > FETCHED_EVERY_MAX)
     warn("every", "more than 30s: a request to heal from outside lives for 60 s and may die before it is fetched");
+  if (/^http:\/\/(?!127\.|\[::1\])/.test(edge.url))
+    warn("url", "http: heartbeats are signed, and everybody on the way can read the status in them");
   if (edge.notify.length === 0) warn("notify", "none: the edge notices that the house is dark and tells nobody");
   if (hub.resolvers.length === 0 && isNamed(edge.url))
     warn(
