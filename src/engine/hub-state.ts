@@ -80,7 +80,24 @@ export function step(house: House, view: SiteView, seats: readonly Seat[], chang
     else if (change.ask === undefined) take({ kind: "assessed", assessment, host });
     return { ...seat, state, assessment };
   });
-  return { view: nextView, seats: next, effects, drafts, answer };
+  return { view: nextView, seats: next, effects, drafts: oncePerSite(drafts), answer };
+}
+
+type Drafts = Stepped["drafts"];
+/** What a person orders for the whole site: every group takes it, and one event tells it. */
+const OF_THE_SITE: ReadonlySet<string> = new Set(["paused", "resumed"]);
+
+/** A house with three links is paused once, not three times: several groups that say the same of it become one event of the site. */
+function oncePerSite(drafts: Drafts): Drafts {
+  const same = (one: Drafts[number], other: Drafts[number]) =>
+    one.draft.kind === other.draft.kind && one.draft.message === other.draft.message;
+  return drafts.flatMap((entry, index) => {
+    if (!OF_THE_SITE.has(entry.draft.kind)) return [entry];
+    const alike = drafts.filter((other) => same(entry, other));
+    if (alike.length === 1) return [entry];
+    if (drafts.findIndex((other) => same(entry, other)) !== index) return [];
+    return [{ group: SITE_GROUP, draft: { ...entry.draft, target: "all", cause: null, since: null, incident: null } }];
+  });
 }
 
 /**

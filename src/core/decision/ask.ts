@@ -39,7 +39,8 @@ export function asked(
     },
   });
   if (policy.mode === "off") return reply(423, "off", "heal.mode is off: nothing repairs here, not even by hand");
-  if (!host.configured) return reply(409, "not_configured", "no host process is configured: hairpin only watches here");
+  if (!host.configured)
+    return ask.dryRun ? reply(200, "dry_run", WATCHES_ONLY) : reply(409, "not_configured", WATCHES_ONLY);
   const nothing = nothingToDo(assessment);
   if (nothing !== null && !ask.force) return reply(200, "nothing_to_do", nothing);
   if (state.flight !== null)
@@ -67,6 +68,9 @@ export function asked(
     },
   };
 }
+
+const WATCHES_ONLY =
+  "no host process is configured: hairpin only watches here. A repair wants link, speaker and host in hairpin.yaml, and hairpin host on the Kubernetes host";
 
 /** The founding repair: make the link right; where it was right already, recreate it, which ends with the speaker. */
 function foundingStep(assessment: Assessment): Step {

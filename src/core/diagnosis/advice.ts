@@ -10,7 +10,8 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
   const node = group.speaker?.node ?? facts?.node ?? "NODE";
   const namespace = group.speaker?.namespace ?? "metallb-system";
   const targets = scene.targets.filter((target) => concerned.includes(target.name));
-  const service = targets.find((target) => target.service !== null)?.service?.split("/") ?? ["NAMESPACE", "SERVICE"];
+  const service = targets.find((target) => target.service !== null)?.service?.split("/") ?? null;
+  const address = targets[0]?.addresses[0] ?? null;
   switch (cause) {
     case "parent_missing":
     case "parent_down":
@@ -30,7 +31,9 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
     case "site_network":
       return "look at the router and the switch: the vantages do not reach their own gateway";
     case "no_endpoints":
-      return `kubectl -n ${service[0]} get endpointslices,pods -o wide   # no endpoint is ready, so the speaker has withdrawn the address`;
+      return service === null
+        ? findService(address)
+        : `kubectl -n ${service[0]} get endpointslices,pods -o wide   # no endpoint is ready, so the speaker has withdrawn the address`;
     case "stale_neighbour":
       return "hairpin heal --step announce";
     case "speaker_stale_mac":
@@ -44,11 +47,13 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
       return `nstat -az TcpExtIPReversePathFilter; sysctl net.ipv4.conf.${link}.rp_filter; kubectl -n kube-system rollout restart daemonset kube-proxy`;
     case "service_down":
     case "answer_wrong":
-      return `kubectl -n ${service[0]} get pods; kubectl -n ${service[0]} logs --tail=50 service/${service[1]}`;
+      return service === null
+        ? findService(address)
+        : `kubectl -n ${service[0]} get pods; kubectl -n ${service[0]} logs --tail=50 service/${service[1]}`;
     case "upstream_dns":
       return "the resolver is fine, the Internet behind it is not: look at its forwarders and at the uplink";
     case "certificate":
-      return `kubectl get certificates -A; openssl s_client -connect ${targets[0]?.addresses[0] ?? "ADDRESS"}:443 </dev/null | openssl x509 -noout -dates -subject`;
+      return `kubectl get certificates -A; openssl s_client -connect ${address ?? "ADDRESS"}:443 </dev/null | openssl x509 -noout -dates -subject`;
     case "outside_path":
       return "hairpin status   # what the edge saw; then the tunnel (systemctl status cloudflared), the port forwarding, the public DNS zone";
     case "vantage_silent":
@@ -58,6 +63,12 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
     case "unclassified":
       return null;
   }
+}
+
+/** For a target without `service:`, by the address alone: what stands behind it, to look at, and to be written down. */
+function findService(address: string | null): string {
+  const which = address === null ? "" : ` | grep -Fw ${address}`;
+  return `kubectl get services -A -o wide${which}   # then the pods that its selector names; and write it as \`service:\` of the target`;
 }
 
 /** The manifest that makes the addresses of this group be announced on its link, from its node. */
