@@ -143,6 +143,23 @@ export async function removeSite(flags: SiteFlags): Promise<number> {
   return 0;
 }
 
+/** `hairpin edge test`: the edge sends a test to every receiver of this site, from where its alerts will come. */
+export async function test(flags: SiteFlags): Promise<number> {
+  const place = await placeOf(flags);
+  const admin = tokenFor(place, flags.tokenFile, [ADMIN_FILE]);
+  const reply = await askEdge("POST", `${place.url}/v1/sites/${place.site}/test-notifications`, admin);
+  if (reply.status !== 202) return sayRefusal(reply);
+  const receivers = Number((reply.body as { receivers?: unknown }).receivers ?? 0);
+  if (flags.json) printJson({ site: place.site, receivers });
+  else if (receivers === 0)
+    process.stdout.write("There is nobody to tell: list ntfy or a webhook in edge.notify, and add the site again.\n");
+  else
+    process.stdout.write(
+      `A test is on its way to ${receivers} ${receivers === 1 ? "receiver" : "receivers"}; hairpin edge doctor says when one did not arrive.\n`,
+    );
+  return receivers === 0 ? 1 : 0;
+}
+
 /** `hairpin edge status`: what the edge knows of this site, or of all of them. 0 when all is well, 1 when not. */
 export async function status(flags: SiteFlags): Promise<number> {
   const place = await placeOf(flags);

@@ -68,6 +68,8 @@ function sites(program: Command, done: Done): void {
   const remove = at("remove-site", "the edge forgets the site, with every row").option("-y, --yes", "do not ask");
   remove.argument("[site]", "the site, instead of the configuration's");
   remove.action((site?: string) => done(async () => (await load()).removeSite(named(remove.opts(), site)))());
+  const test = at("test", "the edge sends a test to everybody whom it would tell");
+  test.action(done(async () => (await load()).test(test.opts())));
   const status = at("status", "what the edge knows of this site")
     .option("--fleet", "of all sites, worst first")
     .option("--search <words>", "only sites in whose line these words stand");

@@ -183,6 +183,12 @@ describe("a house and its edge on the real local runtime", () => {
     assert.equal(edgeStatus().state, "ok", "the doctor's question put no heartbeat in the way of the hub's");
   });
 
+  test("a test without anybody to tell says so", async () => {
+    const ran = await hairpin(dir, "test");
+    assert.equal(ran.code, 1, ran.stderr);
+    assert.match(ran.stdout, /nobody to tell: list ntfy or a webhook in edge.notify/);
+  });
+
   test("edge heal with a person's key gets the house's own answer; with another key it is refused there", async () => {
     const good = await hairpin(dir, "heal", "--json");
     assert.equal(good.code, 1, good.stderr);
