@@ -1,4 +1,6 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
+// Ten routes need no router that is built for hundreds; it is 3 KB less of bundle.
+import { Hono } from "hono/tiny";
 import { EDGE_BODY_MAX } from "../core/edge/wire.ts";
 import type { Vars } from "./deps.ts";
 import { edgeGuard } from "./edge-auth.ts";

@@ -1,10 +1,14 @@
 import * as z from "zod/mini";
+import en from "zod/v4/locales/en.js";
 import { FAILURE_CODES } from "../failure.ts";
 
 /**
  * What the house and the edge say to each other (shared by both, so that one cannot drift from the other). zod/mini, because the
  * Worker carries these schemas in its bundle.
  */
+
+// The small edition has no words of its own: without these every mistake is called "Invalid input".
+z.config(en());
 
 /** Sites, names, ids: what may stand in a URL, a header and a page without a second thought. */
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
