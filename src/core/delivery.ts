@@ -21,6 +21,8 @@ export interface Delivery {
   readonly tries: number;
   /** Times that an accepted `failing` was sent again because nobody confirmed it. */
   readonly repeats: number;
+  /** Accepted by a receiver that had confirmed what it got before: until it confirms this too, it may go out again. */
+  readonly awaits_proof?: boolean;
   /** Ledger times: when it was queued, and when it may be tried next. */
   readonly queued_mono: Millis;
   readonly due_mono: Millis;

@@ -109,7 +109,7 @@ export function createDeliveries(parts: Parts) {
   async function workOnce(subscriber: Subscriber): Promise<Millis> {
     const now = ledger.now();
     const manner = mannerOf(subscriber);
-    const due = nextDue(store.openDeliveries(subscriber.name), now.mono, manner);
+    const due = nextDue(store.openDeliveries(subscriber.name), now.mono);
     if (due.delivery === null) return Math.min(IDLE, due.wait ?? IDLE);
     const event = store.event(due.delivery.event_seq);
     const isOpen = event !== null && parts.isOpen(event.group, event.data.incident);
@@ -119,7 +119,8 @@ export function createDeliveries(parts: Parts) {
       store.transaction(() => {
         store.setDelivery(prepared.delivery);
         // It confirms no longer: what it accepts counts as told again, and only a failing is repeated.
-        if (manner.proven === true && prepared.delivery.state === "unconfirmed")
+        const { awaits_proof, kind } = due.delivery!;
+        if (manner.proven && prepared.delivery.state === "unconfirmed" && (awaits_proof || kind === "test"))
           know({ ...states.get(subscriber.name)!, proven: false });
       });
     if (!prepared.send || event === null) {
@@ -254,13 +255,12 @@ export function createDeliveries(parts: Parts) {
       const now = ledger.now().mono;
       const isNew = anew && (startedAt === null || now - startedAt >= SAME_START);
       if (isNew) startedAt = now;
-      for (const subscriber of parts.subscribers.filter(({ confirms }) => confirms)) {
-        const { name } = subscriber;
+      for (const { name } of parts.subscribers.filter(({ confirms }) => confirms)) {
         const known = isNew ? store.latestDeliveries(name) : store.openDeliveries(name, true);
         const woken = known.flatMap((row) => {
           const event = row.kind === "failing" ? store.event(row.event_seq) : null;
           const isOpen = event !== null && parts.isOpen(event.group, event.data.incident);
-          return broughtForward(row, isOpen, isNew, now, mannerOf(subscriber)) ?? [];
+          return broughtForward(row, isOpen, isNew, now) ?? [];
         });
         if (woken.length === 0) continue;
         try {

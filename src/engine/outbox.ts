@@ -40,14 +40,14 @@ export interface Manner {
   readonly proven?: boolean;
 }
 
-/** Accepted by a receiver that confirms: proof is due. A test asks about now, and is never repeated. */
-function awaitsProof(delivery: Delivery, { confirms, proven }: Manner): boolean {
-  return confirms && proven === true && delivery.state === "accepted" && delivery.kind !== "test";
+/** Proof is due: nothing later of its group has gone out, so to send it again leaves the order as it is. */
+function awaitsProof(delivery: Delivery): boolean {
+  return delivery.state === "accepted" && delivery.awaits_proof === true;
 }
 
 /** How long proof may take after this many repeats. */
-function proofIn(repeats: number, { proven }: Manner): Millis {
-  return (proven === true ? CONFIRM_IN[repeats] : undefined) ?? REPEAT_EVERY;
+function proofIn({ awaits_proof, repeats }: Delivery): Millis {
+  return (awaits_proof === true ? CONFIRM_IN[repeats] : undefined) ?? REPEAT_EVERY;
 }
 
 export interface Settled {
@@ -70,12 +70,14 @@ export function settle(
   const tries = delivery.tries + 1;
   const status = attempt.kind === "answered" ? attempt.status : null;
   if (status !== null && status >= 200 && status < 300) {
-    const known = { ...delivery, tries, last_status: status, last_error: null };
+    // A test asks about now, and is never repeated. What was already shown as unconfirmed holds nothing any more.
+    const awaits_proof = manner.proven === true && delivery.kind !== "test" && delivery.state !== "unconfirmed";
+    const known = { ...delivery, tries, awaits_proof, last_status: status, last_error: null };
     const done: Delivery = manner.confirms
       ? {
           ...known,
           state: delivery.state === "unconfirmed" ? "unconfirmed" : "accepted",
-          due_mono: now + proofIn(delivery.repeats, manner),
+          due_mono: now + proofIn(known),
           done_at: delivery.done_at ?? at,
         }
       : { ...known, state: "delivered", done_at: at };
@@ -117,11 +119,10 @@ export function settle(
 export function nextDue(
   rows: readonly Delivery[],
   now: Millis,
-  manner: Manner = { confirms: false },
 ): { readonly delivery: Delivery | null; readonly wait: Millis | null } {
   const heads = new Map<string, Delivery>();
   for (const row of rows) {
-    if (row.state !== "queued" && !awaitsProof(row, manner)) continue;
+    if (row.state !== "queued" && !awaitsProof(row)) continue;
     const head = heads.get(row.group);
     if (head === undefined || row.event_seq < head.event_seq) heads.set(row.group, row);
   }
@@ -152,9 +153,10 @@ export function beforeTry(
       return { send: false, delivery: { ...delivery, state: "superseded", done_at: at } };
     return { send: true, delivery };
   }
-  if (awaitsProof(delivery, manner) && delivery.repeats < CONFIRM_IN.length - 1 && (!isFailing || incidentIsOpen)) {
+  if (awaitsProof(delivery) && delivery.repeats < CONFIRM_IN.length - 1 && (!isFailing || incidentIsOpen)) {
     const repeats = delivery.repeats + 1;
-    return { send: true, delivery: { ...delivery, repeats, due_mono: now + proofIn(repeats, manner) } };
+    const again = { ...delivery, repeats };
+    return { send: true, delivery: { ...again, due_mono: now + proofIn(again) } };
   }
   const unconfirmed: Delivery = { ...delivery, state: "unconfirmed" };
   if (!isFailing || !incidentIsOpen || delivery.repeats >= REPEATS_MAX)
@@ -172,11 +174,10 @@ export function broughtForward(
   incidentIsOpen: boolean,
   anew: boolean,
   now: Millis,
-  manner: Manner = { confirms: true },
 ): Delivery | null {
   if (delivery.state === "queued") return { ...delivery, tries: 0, due_mono: now };
-  if (awaitsProof(delivery, manner)) {
-    const acceptedAt = delivery.due_mono - proofIn(delivery.repeats, manner);
+  if (awaitsProof(delivery)) {
+    const acceptedAt = delivery.due_mono - proofIn(delivery);
     return now - acceptedAt < JUST_ACCEPTED ? null : { ...delivery, due_mono: now };
   }
   if (delivery.kind !== "failing" || !incidentIsOpen) return null;

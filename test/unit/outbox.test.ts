@@ -178,8 +178,8 @@ test("what a receiver that confirms has answered and not confirmed goes out agai
   let now = 0;
   for (const wait of CONFIRM_IN.slice(0, -1)) {
     assert.equal(delivery.state, "accepted");
-    assert.deepEqual(nextDue([delivery, next], now, manner), { delivery: null, wait });
-    assert.deepEqual(nextDue([delivery, { ...next, group: "h" }], now, manner).delivery?.id, "ev-2_x", "only its own");
+    assert.deepEqual(nextDue([delivery, next], now), { delivery: null, wait });
+    assert.deepEqual(nextDue([delivery, { ...next, group: "h" }], now).delivery?.id, "ev-2_x", "only its own");
     now += wait;
     const prepared = beforeTry(delivery, manner, false, now, "t");
     assert.ok(prepared.send);
@@ -188,7 +188,7 @@ test("what a receiver that confirms has answered and not confirmed goes out agai
   now += CONFIRM_IN.at(-1)!;
   const last = beforeTry(delivery, manner, false, now, "t");
   assert.deepEqual([last.send, last.delivery.state], [false, "unconfirmed"]);
-  assert.equal(nextDue([last.delivery, next], now, manner).delivery?.id, "ev-2_x", "and nothing waits any longer");
+  assert.equal(nextDue([last.delivery, next], now).delivery?.id, "ev-2_x", "and nothing waits any longer");
 });
 
 test("a test, and what a receiver gets that has never confirmed, is not sent again", () => {
@@ -200,15 +200,23 @@ test("a test, and what a receiver gets that has never confirmed, is not sent aga
     const { delivery } = settle(row({ kind }), known, answered(200), manner, 0, "t", 0.5);
     const later = beforeTry(delivery, manner, false, delivery.due_mono, "t");
     assert.deepEqual([later.send, later.delivery.state], [false, "unconfirmed"]);
-    assert.equal(nextDue([delivery, row({ id: "b", event_seq: 2 })], 0, manner).delivery?.id, "b", "it holds nothing");
+    assert.equal(nextDue([delivery, row({ id: "b", event_seq: 2 })], 0).delivery?.id, "b", "it holds nothing");
   }
+});
+
+test("what was accepted before the receiver had ever confirmed is not sent again behind later news", () => {
+  const early = settle(row({ kind: "heal_started" }), known, answered(200), { confirms: true }, 0, "t", 0.5).delivery;
+  const now = { confirms: true, proven: true };
+  assert.equal(beforeTry(early, now, false, early.due_mono, "t").send, false);
+  assert.equal(broughtForward(early, false, true, 30_000), null);
+  assert.equal(nextDue([early, row({ id: "b", event_seq: 2 })], 0).delivery?.id, "b");
 });
 
 test("at Home Assistant's birth what it answered while it started goes out at once, and what it is just taking does not", () => {
   const manner = { confirms: true, proven: true };
   const { delivery } = settle(row({ kind: "recovered" }), known, answered(200), manner, 1_000, "t", 0.5);
-  assert.equal(broughtForward(delivery, false, true, 2_000, manner), null);
-  assert.equal(broughtForward(delivery, false, true, 5_000, manner)?.due_mono, 5_000);
+  assert.equal(broughtForward(delivery, false, true, 2_000), null);
+  assert.equal(broughtForward(delivery, false, true, 5_000)?.due_mono, 5_000);
 });
 
 test("a failing that is late is not sent to Home Assistant once its incident is over, and to others it is", () => {
