@@ -24,7 +24,7 @@ function headline(view: VantageView): { readonly state: string; readonly sentenc
       state: "unknown",
       sentence: "This machine's own way to its network is broken, so what it sees says nothing of the addresses.",
     };
-  if (failing.length === 0) return { state: "ok", sentence: `All ${checks.length} checks are good from here.` };
+  if (failing.length === 0) return { state: "ok", sentence: `What is checked is good from here (${checks.length}).` };
   const names = [...new Set(failing.map((check) => check.target))];
   return {
     state: "failing",
@@ -67,7 +67,9 @@ function hubSection(view: VantageView, status: HubStatus | null): string {
 }
 
 function statusOf({ state, cause, summary, since, heal }: HubStatus): string {
-  const held = heal.held_by === null ? "" : `, held by <code>${e(heal.held_by)}</code>`;
+  // While a repair that a person asked for is under way, the gate says what would hold back the next automatic one.
+  const isUnderWay = ["pending", "healing", "verifying"].includes(heal.state ?? "");
+  const held = heal.held_by === null || isUnderWay ? "" : `, held by <code>${e(heal.held_by)}</code>`;
   return `<p class="verdict">${dot(state)}<b>${e(state)}</b>${cause === null ? "" : ` <code>${e(cause)}</code>`}</p><p>${e(summary)}</p>${since === null ? "" : `<p class="quiet">since ${clock(since)}</p>`}<p class="quiet">Repairs: ${e(heal.mode ?? "unknown")}, ${e(heal.state ?? "unknown")}${held}</p>`;
 }
 
@@ -75,7 +77,7 @@ function statusOf({ state, cause, summary, since, heal }: HubStatus): string {
 function healSection(view: VantageView): string {
   if (!view.heal_button) return "";
   const isOff = view.hub.state === "answers" ? "" : " disabled";
-  return `<section class="heal"><h2>Repair</h2><p>Puts the link right on the Kubernetes host, or makes it anew; when all is green it does nothing. The hub decides, within its budget.</p><button type="button" id="heal"${isOff}>Heal now</button></section>`;
+  return `<section class="heal"><h2>Repair</h2><p>Puts the link right on the Kubernetes host, or makes it anew. The hub decides, within its budget, and does nothing where that would not help.</p><button type="button" id="heal"${isOff}>Heal now</button></section>`;
 }
 
 function brokerSection(broker: ViewedBroker | null): string {

@@ -96,10 +96,15 @@ export async function appHouse(vm: Readonly<Record<string, unknown>> = { heal: t
   };
 }
 
-/** Five rounds in which the other vantage fails as well. */
+/** Five rounds in which the other vantage asks who has the resolver's address, and nobody answers. */
 export async function failLan(port: number, from = 1): Promise<void> {
-  const check = { target: "dns", check: "dns", id: "dns:auth.example.lan", ok: false, failure: "no_reply", ms: 1_000 };
-  for (let seq = from; seq < from + 5; seq++) await report(port, "lan", seq, { checks: [{ ...check, tries: 3 }] });
+  const failed = { target: "dns", ok: false, ms: 1_000, tries: 3 };
+  const evidence = { mac: null, neighbour_state: "FAILED", asked: true, answers: [], on_link: true };
+  const checks = [
+    { ...failed, check: "dns", id: "dns:auth.example.lan", failure: "no_reply" },
+    { ...failed, check: "neighbour", id: "neighbour", failure: "no_neighbour", evidence },
+  ];
+  for (let seq = from; seq < from + 5; seq++) await report(port, "lan", seq, { checks });
 }
 
 /** Asks until the answer is the wanted one; the test's own time limit ends it. */

@@ -5,6 +5,9 @@ import type { AddressInfo } from "node:net";
 export const SUPERVISOR = "127.0.0.2";
 export const PREFIX = "/api/hassio_ingress/f2Vn0c0ffee";
 
+/** Home Assistant shows an app's page in a frame of its own page. */
+const PANEL = `<!doctype html><title>panel</title><link rel="icon" href="data:,"><style>*{margin:0;border:0}iframe{width:100vw;height:100vh;display:block}</style><iframe src="${PREFIX}/"></iframe>`;
+
 export interface Call {
   readonly path: string;
   readonly body: Readonly<Record<string, unknown>>;
@@ -61,6 +64,7 @@ export async function standInSupervisor(appPort: () => number) {
 
   const server = createServer((incoming, response) => {
     if (incoming.url?.startsWith(`${PREFIX}/`)) proxy(incoming, response);
+    else if (incoming.url === "/panel") response.setHeader("content-type", "text/html").end(PANEL);
     else void serveApi(incoming, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

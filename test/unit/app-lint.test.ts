@@ -50,7 +50,7 @@ test("each rule is broken once, and named", () => {
 });
 
 test("the two variants differ in the network alone, and every option is explained in each language", () => {
-  const [bridge, host] = APPS.map(configOf) as [Fields & { schema: Fields }, Fields];
+  const [bridge, host] = [configOf("app"), configOf("app-host-network")];
   const differing = [...new Set([...Object.keys(bridge), ...Object.keys(host)])].filter(
     (key) => JSON.stringify(bridge[key]) !== JSON.stringify(host[key]),
   );
