@@ -67,8 +67,9 @@ function sayNow({ groups, outside, disarmed }: Explained): void {
 }
 
 function sayGroup({ group, phase, gates, assessment, incident, held_by }: Explained["groups"][number]): void {
+  const state = phase === assessment.state ? "" : `, ${phase}`; // "ok, ok" says it twice.
   say(
-    `${group}: ${assessment.state}${assessment.cause ? ` (${assessment.cause})` : ""}, ${phase}${held_by ? `, held by ${held_by}` : ""}${incident ? `, incident ${incident.id}` : ""}`,
+    `${group}: ${assessment.state}${assessment.cause ? ` (${assessment.cause})` : ""}${state}${held_by ? `, held by ${held_by}` : ""}${incident ? `, incident ${incident.id}` : ""}`,
   );
   say(`  ${assessment.summary}`);
   for (const sentence of assessment.evidence) say(`  - ${sentence}`);

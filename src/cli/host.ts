@@ -21,6 +21,7 @@ const USAGE = `Usage: hairpin host [--config FILE] [--name HOST]
 Guards the declared link, runs the repairs that the hub asks for, and reports what this host sees.
   --config FILE   default ./hairpin.yaml, else /etc/hairpin/hairpin.yaml; must not be writable by anybody else
   --name HOST     which of \`hosts:\` this one is, where there are several
+  --json          log JSON lines at a terminal, too; anywhere else they are JSON anyway
 `;
 
 /** Time that a running repair has to end before the process goes; what does not end is closed at the next start. */
@@ -56,7 +57,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       return 2;
     }
   }
-  const log = createLog("host");
+  const log = createLog("host", values.json);
   const ports = createHostPorts(setup, host, dir, log);
   const ip = ports.tool("ip");
   if (ip === null) {
@@ -110,7 +111,12 @@ function parsed(argv: readonly string[]) {
   try {
     return parseArgs({
       args: [...argv],
-      options: { config: { type: "string" }, name: { type: "string" }, help: { type: "boolean", short: "h" } },
+      options: {
+        config: { type: "string" },
+        name: { type: "string" },
+        json: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+      },
       strict: true,
     });
   } catch (error) {

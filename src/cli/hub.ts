@@ -11,16 +11,14 @@ const CLOSE_MS = 1_800;
 
 /** `hairpin hub`: runs until it is told to end. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const program = commandLine("hub", "Take observations, diagnose, decide, tell. Runs until SIGTERM.").option(
-    "--config <file>",
-    "the configuration",
-    defaultConfig(),
-  );
+  const program = commandLine("hub", "Take observations, diagnose, decide, tell. Runs until SIGTERM.")
+    .option("--config <file>", "the configuration", defaultConfig())
+    .option("--json", "log JSON lines at a terminal, too; anywhere else they are JSON anyway");
   program.parse([...argv], { from: "user" });
-  const { config: file } = program.opts<{ config: string }>();
+  const { config: file, json = false } = program.opts<{ config: string; json?: boolean }>();
   const { house, dir, warnings } = loadConfig(file);
   restartLean(join(resolve(dir, house.hub.data), "modules"), ["hub", "--help"]);
-  const log = createLog("hub");
+  const log = createLog("hub", json);
   for (const warning of warnings) log.warn(sayProblem(file, warning));
   let running: Awaited<ReturnType<typeof startHub>>;
   try {

@@ -29,6 +29,7 @@ Probes on schedule from this machine and reports to the hub. Where to look and h
   --ingress ADDRESS:PORT   serve a page with what this vantage sees and a button to heal; or in HAIRPIN_INGRESS
   --ingress-from NETWORK   who may see it (default 172.30.32.2, Home Assistant's supervisor); or in HAIRPIN_INGRESS_FROM
   --options FILE    the options of the Home Assistant app, with the join token; or in HAIRPIN_OPTIONS
+  --json            log JSON lines at a terminal, too; anywhere else they are JSON anyway
   -h, --help        show this help
 
 In a Home Assistant app (SUPERVISOR_TOKEN is set) it tells Home Assistant when the hub is gone. The button wants
@@ -43,6 +44,7 @@ const OPTIONS = {
   ingress: { type: "string" },
   "ingress-from": { type: "string" },
   options: { type: "string" },
+  json: { type: "boolean", default: false },
   help: { type: "boolean", short: "h", default: false },
 } as const;
 /** What the contract allows a process from the signal to its end. */
@@ -89,7 +91,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const page = choice === null ? [] : ["--ingress", "127.0.0.1:0"];
   const modules = choice === null ? "modules" : "modules-ingress";
   restartLean(join(flags.data, modules), ["vantage", ...page, "--help"]);
-  await watch(token, flags.data, choice, options?.whoHas ?? true);
+  await watch(token, flags.data, choice, { whoHas: options?.whoHas ?? true, json: flags.json });
   return 0;
 }
 
@@ -122,7 +124,12 @@ function hubGoneMs(options: AppOptions | null): number {
   return Number.isFinite(seconds) ? seconds * 1_000 : (options?.hubGoneMinutes ?? HUB_GONE_MINUTES) * 60_000;
 }
 
-async function watch(token: JoinToken, data: string, choice: IngressChoice | null, whoHas: boolean): Promise<void> {
+async function watch(
+  token: JoinToken,
+  data: string,
+  choice: IngressChoice | null,
+  { whoHas, json }: { readonly whoHas: boolean; readonly json: boolean },
+): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
@@ -130,7 +137,7 @@ async function watch(token: JoinToken, data: string, choice: IngressChoice | nul
       setTimeout(() => process.exit(0), CLOSE_MS - 200).unref();
     });
   }
-  const pino = createLog("vantage");
+  const pino = createLog("vantage", json);
   const log: VantageLog = (level, fields, message) => pino[level](fields, message);
   settleMemory();
   const probes = createProbePorts({ whoHas });

@@ -1,13 +1,17 @@
+import { writeSync } from "node:fs";
 import pino from "pino";
 import { monoMillis } from "./clock.ts";
+import { readableLine } from "./log-lines.ts";
 
 export type Log = pino.Logger;
 
 /**
  * JSON lines on stdout, written synchronously: the last line before a crash is the one that is wanted. `mono_ms` lets a reader
  * put the lines of several processes of one machine in order. Keys that carry secrets are redacted, should one ever be logged.
+ * A person at a terminal gets readable lines instead, unless `json` asks for the others.
  */
-export function createLog(name: string): Log {
+export function createLog(name: string, json = false): Log {
+  const isForPerson = !json && process.stdout.isTTY === true;
   return pino(
     {
       name,
@@ -30,6 +34,8 @@ export function createLog(name: string): Log {
         censor: "[redacted]",
       },
     },
-    pino.destination({ dest: 1, sync: true }),
+    isForPerson
+      ? { write: (line) => void writeSync(1, readableLine(line)) }
+      : pino.destination({ dest: 1, sync: true }),
   );
 }
