@@ -8,7 +8,7 @@ import { PAGE_STYLE } from "./page-assets.ts";
 
 /** The hub's own style, with what only the edge has: a site that is dark, a search field, a list that one can click. */
 const EDGE_STYLE = `${PAGE_STYLE}
-main.dark{--tone:var(--bad)}main.waiting{--tone:var(--warn)}.dot.dark{background:var(--bad)}.dot.waiting{background:var(--warn)}
+tbody th{white-space:nowrap}main.dark{--tone:var(--bad)}main.waiting{--tone:var(--warn)}.dot.dark{background:var(--bad)}.dot.waiting{background:var(--warn)}
 form{display:flex;gap:.5rem;margin:0 0 .8rem}input{flex:1;font:inherit;padding:.5rem .7rem;border-radius:8px;border:1px solid var(--line);background:var(--bg);color:inherit}button{font:inherit;padding:.5rem 1rem;border-radius:8px;border:1px solid var(--line);background:var(--card);color:inherit}
 .counts{display:flex;flex-wrap:wrap;gap:1rem;margin:.4rem 0 0}
 `;

@@ -192,14 +192,14 @@ export async function nodeEdge(dohUrl: string): Promise<Edge> {
 }
 
 /** The real local runtime, by wrangler's own harness, with the wrangler.toml that is deployed. */
-export async function workerdEdge(dohUrl: string): Promise<Edge> {
+export async function workerdEdge(dohUrl: string, vars: Readonly<Record<string, string>> = {}): Promise<Edge> {
   const { createTestHarness } = await import("wrangler");
   const harness = createTestHarness({
     root,
     workers: [
       {
         configPath: "./wrangler.toml",
-        vars: { DOH_URL: dohUrl, SWEEP_MAX: "1000" },
+        vars: { DOH_URL: dohUrl, SWEEP_MAX: "1000", ...vars },
         secrets: { ADMIN_TOKENS: ADMIN, READ_TOKENS: `${READ},too-short` },
       },
     ],

@@ -35,6 +35,8 @@ export function accessOf(team: string, audience: string): (assertion: string) =>
     const known = keys.byId.get(id);
     if (known !== undefined && age < KEYS_LIVE) return known;
     if (age < FETCH_EVERY) return known ?? null;
+    // Before it is known whether the team answers: one that does not is not asked at every request.
+    keys = { ...keys, at: Date.now() };
     const reply = await fetch(`${issuer}/cdn-cgi/access/certs`, {
       signal: AbortSignal.timeout(5_000),
       redirect: "manual",
