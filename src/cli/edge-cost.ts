@@ -1,44 +1,50 @@
-import type { Millis } from "../core/units.ts";
+import { DAY, MINUTE, type Millis } from "../core/units.ts";
 
-/** What Cloudflare gives for nothing in a day, per account (facts/toolchain-and-edge.md; a look at its pricing page is worth it). */
+/** What Cloudflare gives for nothing in a day, per account (docs/edge.md, "What it costs"; its pricing page is worth a look). */
 export const FREE_A_DAY = { requests: 100_000, object_requests: 100_000, rows_written: 100_000 } as const;
 
-const DAY_S = 86_400;
-/** One alarm and one visit by cron a minute, for each site; cron itself is a request of the Worker. */
-const MINUTES = 1_440;
-/** Rows: the site's one row and its alarm with each heartbeat, and with each minute's probe (measured: docs/edge.md). */
-const ROWS_A_BEAT = 2;
-const ROWS_A_MINUTE = 2;
+type Sums = Readonly<Record<keyof typeof FREE_A_DAY, number>>;
 
-/** What one site takes of each, in a day, at this pace. */
-export function costOf(every: Millis): Readonly<Record<keyof typeof FREE_A_DAY, number>> {
-  const beats = Math.ceil((DAY_S * 1_000) / every);
+/** How a site is configured, as far as it costs. */
+export interface Pace {
+  readonly every: Millis;
+  readonly silence: Millis;
+  /** Whether the edge looks at public names: each minute's result is a row. */
+  readonly probes: boolean;
+}
+
+const MINUTES = DAY / MINUTE;
+/** Alarms beyond one in each silence: what a heartbeat that came later left behind (measured by edge:scale). */
+const ALARMS_MORE = 40;
+
+/** What one site takes in a day: its heartbeats, alarms, cron's visits and rows, as edge:scale measured them. */
+export function costOf({ every, silence, probes }: Pace): Sums {
+  const beats = Math.ceil(DAY / every);
+  const alarms = Math.ceil(DAY / silence) + ALARMS_MORE;
   return {
-    requests: beats + MINUTES,
-    object_requests: beats + 2 * MINUTES,
-    rows_written: ROWS_A_BEAT * beats + ROWS_A_MINUTE * MINUTES,
+    requests: beats,
+    object_requests: beats + alarms + MINUTES,
+    rows_written: beats + alarms + (probes ? MINUTES : 0),
   };
 }
 
 /** The sums in sentences, to be read before anything is deployed. */
-export function sayCost(every: Millis): string {
-  const cost = costOf(every);
-  const names = {
+export function sayCost(pace: Pace): string {
+  const cost = costOf(pace);
+  const names: Readonly<Record<keyof Sums, string>> = {
     requests: "requests of the Worker",
-    object_requests: "requests of Durable Objects",
+    object_requests: "requests of its object",
     rows_written: "rows written",
   };
-  const lines = Object.entries(names).map(([key, name]) => {
-    const used = cost[key as keyof typeof cost];
-    const free = FREE_A_DAY[key as keyof typeof FREE_A_DAY];
-    return `  ${name.padEnd(28)} ${String(used).padStart(7)} a day and site, of ${free} that are free: ${Math.floor((100 * used) / free)} %`;
+  const keys = Object.keys(names) as (keyof Sums)[];
+  const lines = keys.map((key) => {
+    const share = Math.ceil((100 * cost[key]) / FREE_A_DAY[key]);
+    return `  ${names[key].padEnd(24)} ${String(cost[key]).padStart(7)} a day and site, of ${FREE_A_DAY[key]} that are free: ${share} %`;
   });
-  const sites = Math.min(
-    ...Object.entries(cost).map(([key, used]) => Math.floor(FREE_A_DAY[key as keyof typeof FREE_A_DAY] / used)),
-  );
+  const sites = Math.min(...keys.map((key) => Math.floor(FREE_A_DAY[key] / cost[key])));
   return [
-    `One Worker with one Durable Object for each site, on the account that wrangler is logged in to. A heartbeat every ${every / 1_000} s takes about:`,
+    `One Worker with one Durable Object for each site, on the account that wrangler is logged in to. A heartbeat every ${pace.every / 1_000} s takes about:`,
     ...lines,
-    `That fits the free plan for up to ${sites} ${sites === 1 ? "site" : "sites"}; beyond it Cloudflare refuses until midnight UTC and costs nothing. docs/edge.md has the sums for fleets.`,
+    `The free plan carries ${sites} ${sites === 1 ? "site" : "sites"} of this pace; beyond it Cloudflare refuses until midnight UTC and costs nothing. docs/edge.md has the sums for fleets.`,
   ].join("\n");
 }

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import type { House } from "../core/config/house.ts";
 import { loadConfig } from "../runtime/node/config-file.ts";
 import { readSecret } from "../runtime/node/secret-file.ts";
 import { confirm } from "./edge-confirm.ts";
-import { sayCost } from "./edge-cost.ts";
+import { type Pace, sayCost } from "./edge-cost.ts";
 import { ADMIN_FILE, EdgeUsage, makeSecretFile, NOT_DEPLOYED, newToken, READ_FILE } from "./edge-place.ts";
 import { findWrangler, runWrangler } from "./edge-wrangler.ts";
 import { printJson } from "./hub-client.ts";
@@ -18,12 +19,16 @@ export interface SetupFlags {
   readonly json?: boolean;
 }
 
-const EVERY_DEFAULT = 30_000;
+/** What init writes. */
+const PACE = { every: 30_000, silence: 180_000, probes: false };
+
+const paceOf = ({ edge }: House): Pace =>
+  edge === undefined ? PACE : { every: edge.every, silence: edge.silence, probes: edge.checks.length > 0 };
 
 /** `hairpin edge init`: writes the block `edge` and the keys; what is there stays. Nothing leaves this machine. */
 export async function init(flags: SetupFlags): Promise<number> {
   const { house, dir } = loadConfig(flags.config, { missingFiles: "warning" });
-  process.stderr.write(`${sayCost(house.edge?.every ?? EVERY_DEFAULT)}\n`);
+  process.stderr.write(`${sayCost(paceOf(house))}\n`);
   const people = flags.healKey ?? [];
   for (const name of people)
     if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) throw new EdgeUsage(`hairpin edge init: --heal-key: a name, not ${name}`);
@@ -84,7 +89,7 @@ export async function deploy(flags: SetupFlags): Promise<number> {
   const tokens = [["ADMIN_TOKENS", ADMIN_FILE] as const, ["READ_TOKENS", READ_FILE] as const].map(
     ([name, file]) => [name, readSecret(resolve(dir, file))] as const,
   );
-  if (!(await confirm(flags.yes === true, sayCost(house.edge.every)))) return 2;
+  if (!(await confirm(flags.yes === true, sayCost(paceOf(house))))) return 2;
   const deployed = await runWrangler(wrangler, ["deploy", "--env", flags.env], null);
   if (deployed.code !== 0) return failed("deploy", deployed.code);
   // Until these are set nobody can add a site or read one: the Worker is there and refuses everything.
