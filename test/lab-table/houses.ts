@@ -17,9 +17,6 @@ export const TOPOLOGIES: readonly string[] = Object.keys(HOUSES);
 /** The line of the shipped example that is a comment, since most houses have one node. */
 const ALSO = /^ {2}# (also: .*)$/m;
 
-/** The lab shortens a minute to 15 s already; a table of hundreds of rows waits no longer than a remedy must. */
-const CONFIRM = "6s";
-
 /**
  * A house as the table wants it: with `link.also`, without which there is no failover, and with a schedule that is faster by
  * `compression`. Its file lies in a directory of its own.
@@ -31,7 +28,6 @@ export function houseFor(
   const directory = mkdtempSync(join(tmpdir(), "hairpin-table-"));
   const text = readFileSync(HOUSES[topology]!, "utf8")
     .replace(ALSO, "  $1")
-    .replace(/^heal: \{ mode: auto(, confirm: \w+)?/m, `heal: { mode: auto, confirm: ${CONFIRM}`)
     .replace(/^schedule: .*$/m, `schedule: "*/${10 / compression} * * * * *"`);
   const file = join(directory, `${topology}.yaml`);
   writeFileSync(file, text, { mode: 0o600 });

@@ -147,6 +147,11 @@ export function stage(house: House) {
       return world;
     },
     round(vantage: string, sights: { resolver?: Sight; proxy?: Sight } = {}, control: boolean | null = true) {
+      const checks = [...checksOf("resolver", sights.resolver), ...checksOf("proxy", sights.proxy)];
+      return world.observed(vantage, checks, control);
+    },
+    /** A round with whatever results. */
+    observed(vantage: string, checks: readonly CheckResult[], control: boolean | null = true) {
       const seq = (seqs.get(vantage) ?? 0) + 1;
       seqs.set(vantage, seq);
       const observation: Observation = {
@@ -158,7 +163,7 @@ export function stage(house: House) {
         observed_at: new Date(1_800_000_000_000 + now).toISOString(),
         mono_ms: now,
         control: { ok: control },
-        checks: [...checksOf("resolver", sights.resolver), ...checksOf("proxy", sights.proxy)],
+        checks: [...checks],
       };
       view = recordObservation(view, observation, now, 0);
       return world;

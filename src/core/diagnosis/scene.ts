@@ -70,7 +70,7 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
     return seen !== undefined && isFresh(view, seen, now) && seen.control !== false;
   };
   const voters = offHost.filter((vantage) => !vantage.muted && heard(vantage));
-  const looks = voters.flatMap((vantage) =>
+  const taken = voters.flatMap((vantage) =>
     targets.flatMap((target) =>
       target.addresses.map((address) =>
         lookOf(vantage, view.vantages[vantage.name]!, { target, address }, facts, {
@@ -82,6 +82,7 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
       ),
     ),
   );
+  const looks = taken.map((look) => (isOutdated(look, taken) ? { ...look, verdict: "unknown" as const } : look));
   const streaks = looks.flatMap((look) => look.checks.map(failingSince)).filter((since) => since !== null);
   return {
     house,
@@ -129,9 +130,13 @@ function lookOf(
 ): Look {
   const own = (id: string) => target.addresses.length === 1 || id.endsWith(`@${address}`);
   const checks = checksOf(view, target.name).filter((check) => own(check.id));
+  const silentRounds = roundsWithoutAnswer(checks);
   const judged = checks.map((check) => ({
     ...check,
-    samples: check.samples.filter((sample) => sample.ok || sample.at >= time.explained),
+    samples: check.samples.filter(
+      (sample) =>
+        sample.ok || (sample.at >= time.explained && !(check.kind !== "neighbour" && silentRounds.has(sample.at))),
+    ),
   }));
   const neighbourCheck = judged.find((check) => check.kind === "neighbour");
   const neighbour = latest(checks.find((check) => check.kind === "neighbour"));
@@ -158,6 +163,29 @@ function lookOf(
     tableMac: neighbour?.evidence.mac ?? null,
     stale: isStale ? seen.mac : null,
   };
+}
+
+/**
+ * The rounds in which nobody answered who-has, once it is answered again: what else failed in them followed from that, and says nothing of
+ * the service.
+ */
+function roundsWithoutAnswer(checks: readonly CheckHistory[]): ReadonlySet<Millis> {
+  const neighbour = checks.find((check) => check.kind === "neighbour");
+  if (latest(neighbour)?.ok !== true) return new Set();
+  return new Set(neighbour?.samples.flatMap((sample) => (sample.failure === "no_neighbour" ? [sample.at] : [])));
+}
+
+/**
+ * Whether a look that cannot ask who-has is older than another's turn for the better: it has not been heard since, and what it ran into
+ * may be over. One that can ask stands by its own answer.
+ */
+function isOutdated(look: Look, looks: readonly Look[]): boolean {
+  if (look.verdict !== "failed" || look.checks.some((check) => check.kind === "neighbour")) return false;
+  return looks.some((good) => {
+    if (good === look || good.address !== look.address || !good.good) return false;
+    const since = goodSince(good.checks);
+    return since !== null && look.view.at !== null && since > look.view.at;
+  });
 }
 
 /** Whether the look was taken after the trouble began, so that its being good says something. */

@@ -54,6 +54,8 @@ export const LINK_FAULTS: readonly Fault[] = [
     title: ({ link }) =>
       `${link.name} had another MAC for a moment; the clients have learnt it, and the link is right again`,
     cause: "stale_neighbour",
+    // While it is being made, the link has the other MAC, or is not there: on a busy machine for longer than a moment.
+    transient: ["link_drifted", "link_missing"],
     ending: "heal",
     missing: needsLink,
     inject: (bench) =>

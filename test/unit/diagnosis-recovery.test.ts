@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checksOf, factsOf, houseOf, LINK_MAC, type Sight, stage } from "../support/house.ts";
+
+/** What is said while a root cause is over and its traces are not: nothing that would be another cause. */
+const both = (sight: Sight) => ({ resolver: sight, proxy: sight });
+const silent: Sight = { answers: [], table: null, fails: { dns: "no_reply", upstream: "no_reply", https: "no_reply" } };
+const calm = () => stage(houseOf()).facts().pass(20_000).facts().rounds(4);
+
+test("who-has is answered again, and one check has not had its answer yet: not the service's fault", () => {
+  const world = calm()
+    .rounds(4, both(silent))
+    .rounds(1, { resolver: { fails: { dns: "no_reply" } } });
+  assert.equal(world.assess().cause, null);
+  const lasting = world.rounds(4, { resolver: { fails: { dns: "no_reply", upstream: "no_reply" } } }).assess();
+  assert.equal(lasting.cause, "service_down");
+});
+
+test("a routed vantage that was not heard since the others turned good accuses nobody", () => {
+  const house = houseOf((config) => ({
+    ...config,
+    vantages: { guest: { where: "vm", key_file: "a" }, far: { where: "routed", key_file: "b" } },
+  }));
+  const lost: Sight = { fails: { dns: "no_reply", upstream: "no_reply" } };
+  const far = [...checksOf("resolver", lost), ...checksOf("proxy", {})].filter((check) => check.check !== "neighbour");
+  const fine = far.map((check) => ({ ...check, ok: true, failure: null }));
+  const world = stage(house).facts();
+  for (let round = 0; round < 4; round++) world.rounds(1, {}, ["guest"]).observed("far", fine);
+  for (let round = 0; round < 4; round++) world.rounds(1, both(silent), ["guest"]).pass(300).observed("far", far);
+  assert.equal(world.assess().cause, "not_announced");
+  assert.equal(world.rounds(1, {}, ["guest"]).assess().cause, null);
+  assert.equal(world.pass(500).observed("far", far).assess().cause, "lan_path", "heard since, it says something");
+});
+
+test("the parent is back: what vantages said of their gateway before is explained, and the link is not missed by itself", () => {
+  const gone = { parent: { exists: false, up: null, mac: null }, link: { ...factsOf().link, exists: false, up: null } };
+  const world = calm().facts(gone).pass(3_000).facts(gone);
+  assert.equal(world.assess().cause, "parent_missing");
+  world.round("guest", {}, false).round("desk", {}, false);
+  world.pass(1_000).facts({ link: { ...factsOf().link, exists: false, up: null } });
+  assert.equal(world.assess().cause, null);
+  world.pass(1_000).facts({ link: { ...factsOf().link, ifindex: 9 } });
+  assert.equal(world.assess().cause, null);
+});
+
+test("IPv6 that nobody answers is named while IPv4 is fine, and is cured by a restart of the speaker", () => {
+  const six = "fd09:8::53";
+  const house = houseOf((config) => ({
+    ...config,
+    targets: { both: { address: ["10.9.8.53", six], service: "net/dns", checks: [{ tcp: { port: 53 } }] } },
+  }));
+  const world = stage(house).facts().pass(20_000).facts();
+  const seen = (address: string, answers: readonly string[]) => ({
+    ...{ target: "both", check: "neighbour" as const, id: `neighbour@${address}`, ok: answers.length > 0 },
+    failure: answers.length > 0 ? null : ("no_neighbour" as const),
+    evidence: { mac: LINK_MAC, asked: true, answers: answers.map((mac) => ({ mac, ms: 1 })) },
+  });
+  for (let round = 0; round < 4; round++) {
+    world.pass(1_000);
+    for (const vantage of ["guest", "desk"])
+      world.observed(vantage, [seen("10.9.8.53", [LINK_MAC]), seen(six, round === 0 ? [LINK_MAC] : [])]);
+  }
+  const { cause, state, from, summary, votes } = world.assess();
+  assert.deepEqual([cause, state, from, votes.length], ["not_announced", "degraded", "restart-speaker", 2]);
+  assert.match(summary, /^Nobody answers ARP for fd09:8::53 from guest and desk\./);
+});
