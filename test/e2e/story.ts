@@ -72,9 +72,8 @@ const green = (pid: number) =>
   );
 const shown = async (home: HomeAssistant, wanted: (id: string, title: string) => boolean) =>
   [...(await home.bell())].find(([id, { title }]) => wanted(id, title)) ?? null;
-/** The notification of an outage; a test stands under the same bell. */
-const alertShown = (home: HomeAssistant) =>
-  shown(home, (id, title) => id.startsWith("hairpin_") && /reach/.test(title));
+/** The notification of an outage, which has its incident for a name; a test stands under the same bell. */
+const alertShown = (home: HomeAssistant) => shown(home, (id) => /^hairpin_.*inc/.test(id));
 const noAlert = (home: HomeAssistant) =>
   until(
     "empty bell",
@@ -84,6 +83,15 @@ const noAlert = (home: HomeAssistant) =>
   );
 const clearTests = (home: HomeAssistant) =>
   home.call("persistent_notification", "dismiss", { notification_id: "hairpin_all" });
+
+/** What was there instead of an alert. */
+const troubles = async ({ pid, home, seen }: Stage) => ({
+  state: (await statusOf(pid)).state,
+  told: (await eventsOf(pid)).slice(-4).map(({ data }) => data.event),
+  deliveries: (await deliveriesOf(pid)).slice(0, 6),
+  seen: seen.slice(-4).map(({ event }) => event),
+  bell: [...(await home.bell()).keys()],
+});
 
 /** The whole story, told once for each version of Home Assistant. */
 export async function tell(stage: Stage, steps: Steps): Promise<void> {
@@ -174,7 +182,12 @@ async function incident(stage: Stage, steps: Steps, phone: Phone, by: "mqtt" | "
   const before = { seen: seen.length, pushes: phone.pushes.length };
   await steps.step(`the speaker is killed: the alert is under the bell (repair by ${by})`, async () => {
     await breakHouse(pid, "speaker-killed");
-    const [, { title }] = await until("alert", () => alertShown(home), 90_000);
+    const [, { title }] = await until(
+      "alert",
+      () => alertShown(home),
+      90_000,
+      () => troubles(stage),
+    );
     return title;
   });
   await steps.step("and on the phone, with Heal now", () =>
@@ -230,7 +243,8 @@ function order(reports: readonly Seen[]): string {
   return words.filter((word, index) => word !== words[index - 1]).join(", ");
 }
 
-async function restarts({ pid, home, seen, restartBroker }: Stage, steps: Steps): Promise<void> {
+async function restarts(stage: Stage, steps: Steps): Promise<void> {
+  const { pid, home, seen, restartBroker } = stage;
   const before = seen.length;
   await steps.step("in the middle of an incident the hub is killed and started: it goes on", async () => {
     await breakHouse(pid, "speaker-killed");
@@ -252,7 +266,12 @@ async function restarts({ pid, home, seen, restartBroker }: Stage, steps: Steps)
   await steps.step("Home Assistant is restarted: the bell was empty, and the alert is there again", async () => {
     await home.stop();
     await home.start();
-    await until("alert", () => alertShown(home), 90_000);
+    await until(
+      "alert",
+      () => alertShown(home),
+      90_000,
+      () => troubles(stage),
+    );
   });
   await steps.step("Heal now at the device's button: repaired, and the bell is cleared", async () => {
     const seenSoFar = seen.length;
