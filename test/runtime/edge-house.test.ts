@@ -228,3 +228,23 @@ describe("a house and its edge on the real local runtime", () => {
     await until(() => edgeStatus().state === "refused", "a refusal after the removal");
   });
 });
+
+test("config show hides where the edge tells: whoever knows an ntfy topic can read it", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "hairpin-edge-"));
+  try {
+    houseIn(
+      dir,
+      'edge: { url: "https://edge.example", key_file: k, notify: [{ ntfy: { url: "https://ntfy.sh/topic-of-mine" } }] }',
+    );
+    const child = spawn(process.execPath, [MAIN, "config", "show"], { cwd: dir, stdio: ["ignore", "pipe", "inherit"] });
+    let shown = "";
+    child.stdout.on("data", (chunk) => {
+      shown += chunk;
+    });
+    await new Promise((resolve) => child.on("close", resolve));
+    assert.match(shown, /https:\/\/ntfy\.sh\/\*\*\*/);
+    assert.ok(!shown.includes("topic-of-mine"));
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { heartbeat } from "../../src/core/edge/wire.ts";
+import { EDGE_BODY_MAX, heartbeat } from "../../src/core/edge/wire.ts";
 import { verify } from "../../src/core/standard-webhooks.ts";
+import type { Status } from "../../src/core/status.ts";
+import { heartbeatText } from "../../src/engine/hub-edge-mirror.ts";
 import type { Message, Subscriber } from "../../src/engine/hub-ports.ts";
 import { hmac } from "../../src/runtime/node/hmac.ts";
 import { openSqlite } from "../../src/runtime/node/store-sqlite.ts";
@@ -245,4 +247,34 @@ test("a hub that starts anew does not take an edge that says nothing for a recov
     told.filter((kind) => kind === "failing" || kind === "recovered"),
     ["failing"],
   );
+});
+
+test("a heartbeat of the largest house still fits, with its worst targets", async () => {
+  const { hub } = await standing(edgeThat(() => honest()));
+  const calm = hub.status() as Status;
+  const [target] = Object.values(calm.targets);
+  const [seen] = Object.values(target!.vantages);
+  const vantages = Object.fromEntries(
+    Array.from({ length: 32 }, (_, index) => [`vantage-${index}-${"v".repeat(40)}`, seen!]),
+  );
+  const targets = Object.fromEntries(
+    Array.from({ length: 200 }, (_, index) => [
+      `target-${index}-${"t".repeat(40)}`,
+      { ...target!, vantages, state: index === 199 ? ("failing" as const) : ("ok" as const) },
+    ]),
+  );
+  const text = heartbeatText({
+    site: "home",
+    boot_id: "b1",
+    seq: 1,
+    sent_at: new Date().toISOString(),
+    silence: 180_000,
+    every: 30_000,
+    status: { ...calm, targets, summary: "ü".repeat(5_000) },
+    checks: [],
+    results: [],
+  });
+  assert.ok(Buffer.byteLength(text) <= EDGE_BODY_MAX, `${Buffer.byteLength(text)} bytes`);
+  const parsed = heartbeat.parse(JSON.parse(text));
+  assert.ok(Object.keys(parsed.status.targets).some((name) => name.startsWith("target-199-")));
 });

@@ -72,10 +72,14 @@ function maskUrls(value: unknown, path: readonly (string | number)[], shown: Rea
     const here = [...path, key];
     const item = place[key];
     if (typeof item === "string" && key === "url" && !shown.has(here.join("\0"))) {
-      place[key] = maskUrl(item, path[0] === "notify" && SECRET_PATHS.has(String(path.at(-1))));
+      place[key] = maskUrl(item, isReceiver(path) && SECRET_PATHS.has(String(path.at(-1))));
     } else maskUrls(item, here, shown);
   }
 }
+
+/** Those of the hub, and those of the edge. */
+const isReceiver = ([first, second]: readonly (string | number)[]): boolean =>
+  first === "notify" || (first === "edge" && second === "notify");
 
 /** Hides the credentials of a URL, and all that follows the host when that is a secret too. */
 export function maskUrl(url: string, hidePath: boolean): string {
