@@ -11,7 +11,7 @@ const DEADLINE: Millis = 10 * SECOND;
 /** When the store does not answer, or nothing is due: how long until the next look. */
 const IDLE: Millis = 60 * SECOND;
 const STORE_PAUSE: Millis = 5 * SECOND;
-/** One start of Home Assistant is told in two ways: by its birth message, and by its own automation some seconds before. */
+/** One start of Home Assistant may be told twice by the same way. */
 const SAME_START: Millis = 15 * SECOND;
 
 interface Parts {
@@ -251,9 +251,9 @@ export function createDeliveries(parts: Parts) {
      * that nobody has confirmed is repeated. When it has started anew, its bell is empty: then one that was confirmed is told again
      * too, as long as it fails.
      */
-    receiversAreBack(anew: boolean): void {
+    receiversAreBack(anew: boolean, sameStart: Millis = SAME_START): void {
       const now = ledger.now().mono;
-      const isNew = anew && (startedAt === null || now - startedAt >= SAME_START);
+      const isNew = anew && (startedAt === null || now - startedAt >= sameStart);
       if (isNew) startedAt = now;
       for (const { name } of parts.subscribers.filter(({ confirms }) => confirms)) {
         const known = isNew ? store.latestDeliveries(name) : store.openDeliveries(name, true);

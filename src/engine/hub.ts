@@ -31,6 +31,8 @@ const RECEIPTS_FOR: Millis = 600 * SECOND;
 /** A host that cannot be told of a resume sooner stays paused until its end: a person may have paused it anew since. */
 const RESUME_FOR: Millis = 5 * MINUTE;
 const LISTED_MAX = 200;
+/** Where there is a broker, its birth message has told of a start before the automation of the package does. */
+const TOLD_BY_MQTT: Millis = MINUTE;
 
 const TEST_DRAFT = quietDraft("test", "all", "hairpin: a test", "If you can read this, reports arrive here.");
 
@@ -291,7 +293,7 @@ function operating({ store }: HubPorts, { loop, hosts, deliveries }: Parts) {
   return {
     replay: deliveries.replay,
     acknowledge: deliveries.acknowledge,
-    homeAssistantStarted: () => deliveries.receiversAreBack(true),
+    homeAssistantStarted: () => deliveries.receiversAreBack(true, TOLD_BY_MQTT),
     pause(forMillis: Millis, reason: string | null): void {
       loop.advance(everyGroup({ kind: "paused", forMillis, reason }));
       hosts.order({ kind: "pause", forMillis, reason }, forMillis);

@@ -213,7 +213,7 @@ test("after a start of Home Assistant an alert that was confirmed is told again,
   };
   assert.deepEqual([await born(), await born()], [202, 202]);
   assert.deepEqual(out.kinds(), ["failing", "failing"]);
-  await made.hand.pass(20_000);
+  await made.hand.pass(60_000);
   await born();
   assert.deepEqual(out.kinds(), ["failing", "failing", "failing"]);
 });
