@@ -100,6 +100,10 @@ function people(program: Command, done: Done): void {
     .option("--reason <text>", "kept with the repair")
     .option("--override", "pass maintenance and an open breaker")
     .option("--force", "also when nothing seems to need it")
-    .option("--no-wait", "do not wait for the outcome");
+    .option("--no-wait", "do not wait for the outcome")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 proved, or nothing to do; 1 refused, or it did not help; 2 usage; 3 nobody fetched it within 60 s, or no answer.",
+    );
   heal.action(done(async () => (await import("./edge-heal.ts")).heal(heal.opts())));
 }
