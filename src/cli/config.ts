@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { ConfigError, type LoadedConfig, loadConfig, located, sayProblem } from "../runtime/node/config-file.ts";
-import { jsonSchema } from "../runtime/node/config-findings.ts";
+import { describedSchema, referenceMarkdown } from "../runtime/node/config-reference.ts";
 import { secretFindings } from "../runtime/node/config-secrets.ts";
 import { effective, forHost } from "../runtime/node/config-show.ts";
 import { commandLine, defaultConfig } from "./command-line.ts";
@@ -40,8 +40,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     .command("schema")
     .description("print the JSON Schema of hairpin.yaml, for editors")
     .option("--json", "it is JSON anyway")
-    .action(() => {
-      process.stdout.write(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+    .option("--markdown", "the same for people, as docs/configuration.md has it")
+    .action(({ markdown }: { markdown?: boolean }) => {
+      process.stdout.write(markdown ? referenceMarkdown() : `${JSON.stringify(describedSchema(), null, 2)}\n`);
     });
   await program.parseAsync([...argv], { from: "user" });
   return code;

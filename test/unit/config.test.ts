@@ -5,7 +5,7 @@ import { parse, stringify } from "yaml";
 import { cronProblem } from "../../src/core/config/cron-fields.ts";
 import { configSchema } from "../../src/core/config/schema.ts";
 import { ConfigError, loadConfig, parseConfig } from "../../src/runtime/node/config-file.ts";
-import { jsonSchema } from "../../src/runtime/node/config-findings.ts";
+import { describedSchema } from "../../src/runtime/node/config-reference.ts";
 import { effective, forHost, maskUrl, writeDuration } from "../../src/runtime/node/config-show.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -199,7 +199,7 @@ test("durations are written exactly, in the largest unit that divides them", () 
 test("the committed JSON Schema is the one that the program knows", () => {
   assert.deepEqual(
     JSON.parse(readFileSync(`${root}hairpin.schema.json`, "utf8")),
-    JSON.parse(JSON.stringify(jsonSchema())),
+    JSON.parse(JSON.stringify(describedSchema())),
   );
 });
 
