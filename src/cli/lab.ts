@@ -58,7 +58,10 @@ export async function run(argv: readonly string[]): Promise<number> {
   program
     .command("break <name>")
     .description("inject a fault into the running lab, one started with --keep, and tell its story")
-    .action(async (name: string) => done(await ask({ act: "break", fault: name })));
+    .action(async (name: string) => {
+      const unknown = await unknownFaults([name]);
+      done(unknown > 0 ? unknown : await ask({ act: "break", fault: name }));
+    });
   program
     .command("restore")
     .description("put the running lab right again")
@@ -80,17 +83,8 @@ async function build(flags: Flags, argv: readonly string[]): Promise<number> {
     const { runLoopback } = await import("../lab/loopback/loopback.ts");
     return runLoopback({ config, faults: flags.fault ?? [], json: flags.json ?? false });
   }
-  const { findFault, FAULTS } = await import("../lab/faults/catalogue.ts");
-  const unknown = (flags.fault ?? []).filter((name) => findFault(name) === undefined);
-  if (unknown.length > 0) {
-    const { nearest } = await import("../core/config/nearest.ts");
-    const names = FAULTS.map((fault) => fault.name);
-    for (const name of unknown)
-      process.stderr.write(
-        `hairpin lab: there is no fault ${name}; did you mean ${nearest(name, names)}? hairpin lab faults lists all\n`,
-      );
-    return 2;
-  }
+  const unknown = await unknownFaults(flags.fault ?? []);
+  if (unknown > 0) return unknown;
   if (flags.brnf !== "0" && flags.brnf !== "1") {
     process.stderr.write("hairpin lab: --brnf is 0 or 1\n");
     return 2;
@@ -126,6 +120,21 @@ async function build(flags: Flags, argv: readonly string[]): Promise<number> {
   loadConfig(config, { missingFiles: "warning" }); // Its problems are told before anything is built.
   const { runOuter } = await import("../lab/outer.ts");
   return runOuter(argv, { keep: flags.keep ?? false });
+}
+
+/** Says which of these are no faults, with the nearest name and the whole list; the exit code, 0 when all are known. */
+async function unknownFaults(names: readonly string[]): Promise<number> {
+  const { findFault, FAULTS } = await import("../lab/faults/catalogue.ts");
+  const unknown = names.filter((name) => findFault(name) === undefined);
+  if (unknown.length === 0) return 0;
+  const { nearest } = await import("../core/config/nearest.ts");
+  const known = FAULTS.map((fault) => fault.name);
+  for (const name of unknown)
+    process.stderr.write(
+      `hairpin lab: there is no fault ${JSON.stringify(name)}; did you mean ${nearest(name, known)}?\n`,
+    );
+  process.stderr.write(`Known: ${known.join(", ")}. hairpin lab faults says what each one is.\n`);
+  return 2;
 }
 
 async function listFaults(): Promise<number> {

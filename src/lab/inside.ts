@@ -7,7 +7,7 @@ import type { Fault } from "./faults/fault.ts";
 import { LabHouse } from "./house.ts";
 import { planHouse, type Shape } from "./house-plan.ts";
 import { missingVlans } from "./hypervisor.ts";
-import { CONTROL_SOCKET, RELAY_PORT } from "./lab-config.ts";
+import { CONTROL_SOCKET, NO_RELAY, RELAY_PORT } from "./lab-config.ts";
 import { must } from "./shell.ts";
 import { type Timeline, timelineFor } from "./timeline.ts";
 
@@ -154,7 +154,11 @@ async function serveControl(director: Director, timeline: Timeline): Promise<voi
     });
   });
   await new Promise<void>((resolve) => server.listen(CONTROL_SOCKET, resolve));
+  const isHidden = process.env[NO_RELAY] !== undefined;
+  const shown = isHidden
+    ? `its hub is NOT shown outside, since 127.0.0.1:${RELAY_PORT} is taken`
+    : `http://127.0.0.1:${RELAY_PORT}/ is its hub`;
   timeline.note(
-    `The house goes on: http://127.0.0.1:${RELAY_PORT}/ is its hub. hairpin lab break NAME · lab restore · lab enter VANTAGE; Ctrl-C ends it.`,
+    `The house goes on: ${shown}. hairpin lab break NAME · lab restore · lab enter VANTAGE; Ctrl-C ends it.`,
   );
 }

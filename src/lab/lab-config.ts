@@ -18,6 +18,8 @@ export const RUN_DIR = `${LAB}/run`;
 export const KUBE_PORT = 6_443;
 /** What the hub's status page may be called from outside: the relay of `--keep`. */
 export const RELAY_PORT = 8_787;
+/** Set for the director when that port is taken: why. It must not say that its hub is shown there. */
+export const NO_RELAY = "HAIRPIN_LAB_NO_RELAY";
 
 /** Secrets and certificates of one run. */
 export interface LabSecrets {

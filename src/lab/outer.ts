@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { fileURLToPath } from "node:url";
-import { HUB_SOCKET, RELAY_PORT } from "./lab-config.ts";
+import { HUB_SOCKET, NO_RELAY, RELAY_PORT } from "./lab-config.ts";
 import { isolation, provideTools } from "./tools.ts";
 
 const MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
@@ -22,6 +22,15 @@ export async function runOuter(args: readonly string[], options: { readonly keep
     );
     return 3;
   }
+  const taken = options.keep ? await takenBy(RELAY_PORT) : null;
+  if (taken !== null) {
+    say(
+      `WARNING: 127.0.0.1:${RELAY_PORT} is taken (${taken}), so the hub of this lab cannot be shown there: what answers is not it.`,
+    );
+    say(
+      `who has it: ss -ltnp 'sport = :${RELAY_PORT}'. End that, and start this lab again. Orders (lab break …) work all the same.`,
+    );
+  }
   const argv = [
     `-${how === "user-namespace" ? "Ur" : ""}nmpf`,
     "--mount-proc",
@@ -33,13 +42,16 @@ export async function runOuter(args: readonly string[], options: { readonly keep
     ...args,
   ];
   // The fourth descriptor is the lifeline: however this process ends, the director sees it close.
-  const child = spawn("unshare", argv, { stdio: ["inherit", "inherit", "inherit", "pipe"] });
+  const child = spawn("unshare", argv, {
+    stdio: ["inherit", "inherit", "inherit", "pipe"],
+    env: { ...process.env, ...(taken === null ? {} : { [NO_RELAY]: taken }) },
+  });
   const ended = new Promise<number>((resolve) =>
     child.on("exit", (code, signal) => resolve(signal === null ? (code ?? 70) : 130)),
   );
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop(child));
   const watch = followAncestors(() => stop(child));
-  const relay = options.keep ? openRelay(child) : null;
+  const relay = options.keep && taken === null ? openRelay(child) : null;
   const code = await ended;
   clearInterval(watch);
   relay?.close();
@@ -59,6 +71,15 @@ export function innerPid(unshare: number): number | null {
   } catch {
     return null;
   }
+}
+
+/** Why a port of this machine cannot be listened on; null when it can. Asked before a house is built that nobody could look at. */
+function takenBy(port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(null)));
+  });
 }
 
 /** 127.0.0.1:8787 outside is the hub inside: its unix socket is reached through the director's root directory. */
