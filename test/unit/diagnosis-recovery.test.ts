@@ -62,5 +62,5 @@ test("IPv6 that nobody answers is named while IPv4 is fine, and is cured by a re
   }
   const { cause, state, from, summary, votes } = world.assess();
   assert.deepEqual([cause, state, from, votes.length], ["not_announced", "degraded", "restart-speaker", 2]);
-  assert.match(summary, /^Nobody answers ARP for fd09:8::53 from guest and desk\./);
+  assert.match(summary, /^Nobody answers neighbour discovery for fd09:8::53 from guest and desk\./);
 });

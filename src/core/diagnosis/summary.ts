@@ -1,7 +1,7 @@
 import type { Assessment } from "../assessment.ts";
 import type { Cause } from "../cause.ts";
 import { failingVantages } from "./finding.ts";
-import type { Scene } from "./scene.ts";
+import { isIpv6, type Scene } from "./scene.ts";
 
 const list = (names: readonly string[]): string =>
   names.length <= 1 ? (names[0] ?? "") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
@@ -11,7 +11,9 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
   if (cause === null) return calm(scene, state);
   const link = scene.group.link?.name ?? "the link";
   const parent = scene.group.link?.parent ?? "its parent";
-  const addresses = list(concerned(scene));
+  const named = concerned(scene);
+  const addresses = list(named);
+  const asking = named.length > 0 && named.every(isIpv6) ? "neighbour discovery" : "ARP";
   const many = addresses.includes(" and ");
   const are = many ? "are" : "is";
   const where = list(failingVantages(scene));
@@ -43,13 +45,13 @@ export function summarise(scene: Scene, state: Assessment["state"], cause: Cause
     case "site_network":
       return "The vantages do not reach their own gateway: the site's network, not the addresses.";
     case "not_advertised":
-      return `Nobody answers ARP for ${addresses}${from}: no L2Advertisement covers it on ${link}.`;
+      return `Nobody answers ${asking} for ${addresses}${from}: no L2Advertisement covers it on ${link}.`;
     case "no_endpoints":
-      return `Nobody answers ARP for ${addresses}${from}: its Service has no ready endpoint, so the speaker withdrew it.`;
+      return `Nobody answers ${asking} for ${addresses}${from}: its Service has no ready endpoint, so the speaker withdrew it.`;
     case "stale_neighbour":
       return `Neighbours still hold a former MAC of ${link} for ${addresses}.`;
     case "not_announced":
-      return `Nobody answers ARP for ${addresses}${from}.${scene.facts?.link.exists && scene.facts.link.up ? ` ${link} is up.` : ""}`;
+      return `Nobody answers ${asking} for ${addresses}${from}.${scene.facts?.link.exists && scene.facts.link.up ? ` ${link} is up.` : ""}`;
     case "vm_path":
       return `${addresses} ${many ? "fail" : "fails"}${from} only; the LAN is fine: how the VM is attached.`;
     case "not_forwarded":
