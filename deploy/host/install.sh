@@ -161,6 +161,7 @@ cat <<TEXT
 Installed:${units:- nothing to start}
 Next, once /etc/hairpin/hairpin.yaml and its keys are as you want them:
   hairpin config check --config /etc/hairpin/hairpin.yaml
+  hairpin kubeconfig     # the host's rights in the cluster, once deploy/kubernetes is applied; --check says what it may
   systemctl start${units:- hairpin-hub.service}
   journalctl -fu hairpin-host -u hairpin-hub
 TEXT

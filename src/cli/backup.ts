@@ -93,7 +93,8 @@ function nextOf({ site, hub, files }: BackupManifest, to: string): readonly stri
           `This is hub ${hub ?? "(without a name yet)"} of site ${site}. Stop that hub first, wherever it runs: systemctl stop hairpin-hub`,
           "  Of two that run, the host obeys the one it heard last, and refuses the other (other_hub).",
           `  Then put ${join(to, "hub/hub.sqlite")} where ${store.from} was (with no -wal beside it), or write hub.data: ${join(to, "hub")}`,
-          "  Its epoch was moved on, so that the host takes it for the latest; alerts that were waiting are sent again.",
+          "  Its epoch was moved on: the host takes it for the latest, and refuses the older one (old_epoch) once this one has repaired something.",
+          "  Alerts that were waiting are sent again.",
         ]),
     ...moved.map(({ path, from }) =>
       path.startsWith("host/")
