@@ -275,6 +275,10 @@ async function restarts(stage: Stage, steps: Steps): Promise<void> {
   });
   await steps.step("Heal now at the device's button: repaired, and the bell is cleared", async () => {
     const seenSoFar = seen.length;
+    await until("the button", async () => {
+      const state = await home.state("button.hairpin_heal_now");
+      return state !== null && state !== "unavailable";
+    });
     await home.call("button", "press", { entity_id: "button.hairpin_heal_now" });
     await until(
       "recovered",

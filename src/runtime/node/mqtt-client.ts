@@ -111,7 +111,11 @@ export async function connectBroker(
     });
     client.once("close", () => closed(detail || "the connection ended"));
     client.on("message", (topic, payload, packet) => {
-      session.ears.message({ topic, payload: payload.toString("utf8", 0, session.packetMax ?? PACKET_MAX), retain: packet.retain });
+      session.ears.message({
+        topic,
+        payload: payload.toString("utf8", 0, session.packetMax ?? PACKET_MAX),
+        retain: packet.retain,
+      });
     });
     client.once("connect", (packet) => {
       signal.removeEventListener("abort", onAbort);
