@@ -72,6 +72,16 @@ function preconditionOf(body: string): string | null {
   return options.preconditions?.uid ?? null;
 }
 
+/** The rights of deploy/kubernetes with announce/, as a SelfSubjectAccessReview asks for them; a right on every Service is not among them. */
+function isAllowed(body: string): boolean {
+  const { spec } = JSON.parse(body) as { spec: { resourceAttributes: Readonly<Record<string, string>> } };
+  const { verb = "", resource = "", subresource, namespace, name } = spec.resourceAttributes;
+  if (subresource !== undefined || kindOf(resource) === null) return false;
+  if (verb === "patch") return resource === "services" && name !== undefined;
+  if (verb === "delete") return resource === "pods" && namespace !== undefined;
+  return verb === "get" || verb === "list";
+}
+
 /** RFC 7386. */
 // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape.
 function mergePatch(target: any, patch: any): any {
@@ -95,7 +105,7 @@ export function kubeApi(
     if (url.pathname === "/version")
       return { code: 200, body: { major: "1", minor: "37", gitVersion: "v1.37.2-lab-stand-in" } };
     if (url.pathname.endsWith("/selfsubjectaccessreviews"))
-      return { code: 201, body: { kind: "SelfSubjectAccessReview", status: { allowed: true } } };
+      return { code: 201, body: { kind: "SelfSubjectAccessReview", status: { allowed: isAllowed(body) } } };
     const asked = parsePath(url.pathname);
     if (asked === null) return status(404, "NotFound", "the lab's stand-in knows no such resource");
     if (method === "GET" && asked.name === null) return { code: 200, body: listOf(cluster, asked, url) };
