@@ -25,6 +25,16 @@ const USAGE = `npm run test:lab -- [--fault NAME]… [--topology ${TOPOLOGIES.jo
   --no-doctor  without asking hairpin doctor while each fault stands
   --capture    write what the hub heard of each fault to DIR, as golden incidents`;
 
+const OPTIONS = {
+  fault: { type: "string", multiple: true },
+  topology: { type: "string", multiple: true },
+  brnf: { type: "string", multiple: true },
+  healthy: { type: "string" },
+  "no-doctor": { type: "boolean" },
+  capture: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
 interface Wanted {
@@ -36,18 +46,18 @@ interface Wanted {
   readonly capture: string | null;
 }
 
+function flags() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** What was asked for, or in words what is wrong with it. */
 function wanted(): Wanted | string {
-  const { values } = parseArgs({
-    options: {
-      fault: { type: "string", multiple: true },
-      topology: { type: "string", multiple: true },
-      brnf: { type: "string", multiple: true },
-      healthy: { type: "string" },
-      "no-doctor": { type: "boolean" },
-      capture: { type: "string" },
-      help: { type: "boolean", short: "h" },
-    },
-  });
+  const values = flags();
+  if (typeof values === "string") return `${values}\n${USAGE}`;
   const faults = (values.fault ?? []).flatMap((names) => names.split(","));
   const topologies = (values.topology ?? TOPOLOGIES).flatMap((names) => names.split(","));
   const brnfs = values.brnf ?? ["1", "0"];
@@ -58,7 +68,7 @@ function wanted(): Wanted | string {
     ...brnfs.filter((value) => value !== "0" && value !== "1").map((value) => `--brnf is 0 or 1, not ${value}`),
     ...(values.healthy !== undefined && healthyMs === null ? ["--healthy wants a duration, such as 10m"] : []),
   ];
-  if (values.help === true || wrong.length > 0) return [...wrong, USAGE].join("\n");
+  if (wrong.length > 0) return [...wrong, USAGE].join("\n");
   return {
     topologies,
     brnfs,
@@ -119,6 +129,10 @@ function nothing(fault: string, place: { readonly topology: string; readonly brn
 }
 
 async function main(): Promise<number> {
+  if (process.argv.includes("--help") || process.argv.includes("-h")) {
+    say(USAGE);
+    return 0;
+  }
   const ask = wanted();
   if (typeof ask === "string") {
     process.stderr.write(`${ask}\n`);
