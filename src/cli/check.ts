@@ -48,7 +48,10 @@ async function check(names: readonly string[], flags: Flags): Promise<number> {
   const unknown = names.find((name) => !house.targets.some((target) => target.name === name));
   if (unknown !== undefined) {
     const known = house.targets.map((target) => target.name).join(", ") || "none";
-    process.stderr.write(`hairpin check: there is no target ${JSON.stringify(unknown)}; known: ${known}\n`);
+    const words = `there is no target ${JSON.stringify(unknown)}; known: ${known}`;
+    // A plugin is heard on its standard output alone.
+    if (flags.nagios) process.stdout.write(`HAIRPIN UNKNOWN - ${words.replaceAll("|", "/")}\n`);
+    else process.stderr.write(`hairpin check: ${words}\n`);
     return flags.nagios ? NAGIOS_UNKNOWN : USAGE;
   }
   const ports = createProbePorts();
