@@ -34,8 +34,15 @@ export function createLog(name: string, json = false): Log {
         censor: "[redacted]",
       },
     },
-    isForPerson
-      ? { write: (line) => void writeSync(1, readableLine(line)) }
-      : pino.destination({ dest: 1, sync: true }),
+    isForPerson ? { write: writeReadable } : pino.destination({ dest: 1, sync: true }),
   );
+}
+
+/** A terminal that is closed or does not keep up is no reason to end: the process works, and nobody is looking. */
+function writeReadable(line: string): void {
+  try {
+    writeSync(1, readableLine(line));
+  } catch (error) {
+    if (!["EAGAIN", "EIO", "EPIPE"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
 }
