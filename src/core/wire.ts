@@ -34,6 +34,8 @@ export const relayedHealBody = z.strictObject({
   dry_run: z.boolean().optional(),
   target: z.string().regex(NAME).optional(),
 });
+/** What POST /heal may be sent, by a token's owner or by a vantage. */
+export const healRequest = z.union([healBody, relayedHealBody]);
 export const pauseBody = z.strictObject({ for: duration.optional(), reason: text.optional() });
 export const ackBody = z.strictObject({ delivery_id: z.string().regex(NAME) });
 export const emptyBody = z.strictObject({});

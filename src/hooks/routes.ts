@@ -4,8 +4,8 @@ import {
   emptyBody,
   eventList,
   healAnswer,
-  healBody,
   healRecord,
+  healRequest,
   pauseBody,
   roundsSchema,
   type Schema,
@@ -59,7 +59,7 @@ export const ROUTES: readonly Route[] = [
     path: "/heal",
     summary: "Ask for a repair",
     auth: "heal",
-    body: healBody,
+    body: healRequest,
     answers: {
       202: { what: "Accepted", schema: healAnswer },
       200: { what: "Nothing to do, or a dry run", schema: healAnswer },
