@@ -1,95 +1,98 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 /**
- * The CPU of one heartbeat by the runtime's own measure: V8's sampling profiler in workerd, reached by its inspector. It covers the
- * Worker and the site's object, which share one isolate here; what Cloudflare puts on the bill is the same script's time.
+ * The bundle that is deployed, in the runtime itself and nothing around it: no harness, no proxy, a disk for the objects. CPU is
+ * what the kernel counts for that one process, so that other work on the machine makes it slower and hardly dearer.
  */
-interface Profile {
-  readonly nodes: readonly { readonly id: number; readonly callFrame: { readonly functionName: string } }[];
-  readonly samples: readonly number[];
-  /** Microseconds since the sample before. */
-  readonly timeDeltas: readonly number[];
+export interface BareEdge {
+  readonly url: string;
+  /** CPU time so far, in milliseconds (of 10 each: the kernel's tick). */
+  readonly cpuMs: () => number;
+  readonly stop: () => void;
 }
 
-export interface CpuMeasure {
-  /** Milliseconds a heartbeat in JavaScript, with the garbage collector. */
-  readonly script: number;
-  /** And with native code: SQLite, WebCrypto, JSON, HTTP. */
-  readonly whole: number;
+const START_TRIES = 200;
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
-const SAMPLE_MICROS = 100;
-const IDLE = new Set(["(root)", "(idle)"]);
-
-type Call = (method: string, params?: object) => Promise<{ readonly profile?: Profile }>;
-
-async function inspectorOf(url: string): Promise<{ readonly call: Call; readonly close: () => void }> {
-  const [target] = (await (await fetch(new URL("/json", url))).json()) as readonly { webSocketDebuggerUrl: string }[];
-  // The proxy before the inspector lets only pages of this machine in.
-  const socket = new WebSocket(target!.webSocketDebuggerUrl, { headers: { origin: "http://127.0.0.1" } } as never);
-  const waiting = new Map<number, (result: { readonly profile?: Profile }) => void>();
-  socket.onmessage = ({ data }) => {
-    const { id, result } = JSON.parse(String(data)) as { id?: number; result?: { profile?: Profile } };
-    if (id !== undefined && result !== undefined) waiting.get(id)?.(result);
-  };
-  await new Promise<void>((resolve, reject) => {
-    socket.onopen = () => resolve();
-    socket.onerror = () => reject(new Error("the inspector lets nobody in"));
-  });
-  let last = 0;
-  const call: Call = (method, params = {}) =>
-    new Promise((resolve) => {
-      const id = ++last;
-      waiting.set(id, resolve);
-      socket.send(JSON.stringify({ id, method, params }));
-    });
-  return { call, close: () => socket.close() };
+function configOf(directory: string, port: number, variables: Readonly<Record<string, string>>): string {
+  const texts = Object.entries(variables).map(([name, value]) => `(name = "${name}", text = "${value}")`);
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .edge),
+    (name = "disk", disk = (path = "${directory}/objects", writable = true)),
+    (name = "internet", network = (allow = ["public", "private"]))
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]
+);
+const edge :Workerd.Worker = (
+  modules = [(name = "main.js", esModule = embed "main.js")],
+  compatibilityDate = "2026-11-17",
+  durableObjectNamespaces = [
+    (className = "Site", uniqueKey = "site", enableSql = true),
+    (className = "Fleet", uniqueKey = "fleet", enableSql = true)
+  ],
+  durableObjectStorage = (localDisk = "disk"),
+  bindings = [
+    (name = "SITES", durableObjectNamespace = "Site"),
+    (name = "FLEET", durableObjectNamespace = "Fleet"),
+    ${texts.join(",\n    ")}
+  ]
+);
+`;
 }
 
-/** Runs `work` so many times against the Worker of wrangler.toml, and divides what the profiler saw by it. */
-export async function measureCpu(
-  root: string,
-  variables: Readonly<Record<string, string>>,
-  times: number,
-  prepare: (url: string) => Promise<void>,
-  work: (url: string) => Promise<void>,
-): Promise<CpuMeasure> {
-  const { unstable_startWorker: startWorker } = await import("wrangler");
-  const bindings = Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, { type: "plain_text" as const, value }]),
+export async function startBare(root: string, variables: Readonly<Record<string, string>>): Promise<BareEdge> {
+  const directory = mkdtempSync(join(tmpdir(), "hairpin-edge-bare-"));
+  mkdirSync(join(directory, "objects"));
+  const built = spawnSync(
+    process.execPath,
+    [
+      `${root}node_modules/wrangler/bin/wrangler.js`,
+      "deploy",
+      "--env=",
+      "--dry-run",
+      "--minify",
+      "--outdir",
+      directory,
+    ],
+    { cwd: root, encoding: "utf8" },
   );
-  const loopback = { hostname: "127.0.0.1", port: 0 };
-  const worker = await startWorker({
-    config: `${root}wrangler.toml`,
-    env: "",
-    dev: { server: loopback, inspector: loopback, watch: false, persist: false },
-    bindings,
-  });
-  try {
-    await worker.ready;
-    const url = (await worker.url).origin;
-    await prepare(url);
-    for (let index = 0; index < times; index++) await work(url);
-    const { call, close } = await inspectorOf(String(await worker.inspectorUrl));
-    await call("Profiler.enable");
-    await call("Profiler.setSamplingInterval", { interval: SAMPLE_MICROS });
-    await call("Profiler.start");
-    for (let index = 0; index < times; index++) await work(url);
-    const { profile } = await call("Profiler.stop");
-    close();
-    return shareOf(profile!, times);
-  } finally {
-    await worker.dispose();
+  if (built.status !== 0) throw new Error(built.stderr);
+  const port = await freePort();
+  writeFileSync(join(directory, "config.capnp"), configOf(directory, port, variables));
+  const binary = `${root}node_modules/@cloudflare/workerd-linux-${process.arch === "arm64" ? "arm64" : "64"}/bin/workerd`;
+  const child: ChildProcess = spawn(binary, ["serve", join(directory, "config.capnp")], { stdio: "ignore" });
+  const url = `http://127.0.0.1:${port}`;
+  for (let left = START_TRIES; ; left--) {
+    const isUp = await fetch(`${url}/healthz`).then(
+      (reply) => reply.ok,
+      () => false,
+    );
+    if (isUp) break;
+    if (left === 0 || child.exitCode !== null) throw new Error("workerd did not start");
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-function shareOf({ nodes, samples, timeDeltas }: Profile, times: number): CpuMeasure {
-  const names = new Map(nodes.map(({ id, callFrame }) => [id, callFrame.functionName]));
-  let script = 0;
-  let native = 0;
-  samples.forEach((id, index) => {
-    const name = names.get(id) ?? "";
-    const micros = timeDeltas[index + 1] ?? 0;
-    if (name === "(program)") native += micros;
-    else if (!IDLE.has(name)) script += micros;
-  });
-  return { script: script / 1_000 / times, whole: (script + native) / 1_000 / times };
+  return {
+    url,
+    cpuMs() {
+      const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]!.split(" ");
+      return (Number(fields[11]) + Number(fields[12])) * 10;
+    },
+    stop() {
+      child.kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
 }

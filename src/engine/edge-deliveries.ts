@@ -1,5 +1,6 @@
 import type { Attempt, Delivery, SubscriberState } from "../core/delivery.ts";
-import { type EdgeDelivery, type SiteState, subscriberName } from "../core/edge/site.ts";
+import type { EdgeDelivery, SiteState } from "../core/edge/site.ts";
+import { subscriberName } from "../core/edge/telling.ts";
 import type { EdgeNotify } from "../core/edge/wire.ts";
 import type { Hmac } from "../core/standard-webhooks.ts";
 import { SECOND, type WallMillis } from "../core/units.ts";

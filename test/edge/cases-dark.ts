@@ -155,6 +155,24 @@ export const DARK: readonly Case[] = [
     },
   },
   {
+    name: "alerts of two sites that were added at once have ids of their own at their common receiver",
+    async run(edge) {
+      const receiver = await recorder();
+      try {
+        const notify = [{ kind: "webhook", url: `http://127.0.0.1:${receiver.port}/` } as const];
+        const long = `s-${"x".repeat(40)}-${Math.random().toString(36).slice(2, 10)}`;
+        const houses = [new House(edge), new House(edge), new House(edge, `${long}-1`), new House(edge, `${long}-2`)];
+        await Promise.all(houses.map((house) => house.add({ silence_ms: 1_000, notify })));
+        await receiver.until((got) => got.length >= houses.length);
+        const ids = receiver.got.map(({ headers }) => String(headers["webhook-id"]));
+        assert.equal(new Set(ids).size, houses.length);
+        for (const id of ids) assert.match(id, /^[A-Za-z0-9_-]{1,64}$/);
+      } finally {
+        receiver.close();
+      }
+    },
+  },
+  {
     name: "a test goes to every receiver",
     async run(edge) {
       const receiver = await recorder();

@@ -2,6 +2,7 @@ import type { WallMillis } from "../units.ts";
 import { fleetRow } from "./fleet.ts";
 import type { RelayedHeal, SiteStatus } from "./port.ts";
 import { darkAt, type SiteState, type WaitingHeal } from "./site.ts";
+import { subscriberName } from "./telling.ts";
 import { HEAL_LIVES_MS } from "./wire.ts";
 
 /** What is shown of a site's memory: never its keys, its tokens, the receivers' URLs, nor what somebody has signed. */
@@ -51,7 +52,7 @@ export function shownSite(state: SiteState, now: WallMillis): SiteStatus {
       .reverse(),
     receivers: state.settings.notify.map(({ kind }, index) => ({
       kind,
-      disabled: state.subscribers.find(({ name }) => name === `edge-${index + 1}`)?.disabled ?? null,
+      disabled: state.subscribers.find(({ name }) => name === subscriberName(index))?.disabled ?? null,
     })),
   };
 }

@@ -1,7 +1,8 @@
 import type { Delivery, SubscriberState } from "../delivery.ts";
-import type { EventData, HairpinEvent } from "../event.ts";
+import type { HairpinEvent } from "../event.ts";
 import { DAY, MINUTE, type Millis, type WallMillis } from "../units.ts";
 import type { FleetRow } from "./fleet.ts";
+import { told } from "./telling.ts";
 import {
   HEAL_LIVES_MS,
   HEALS_WAITING_MAX,
@@ -77,8 +78,6 @@ export interface SiteState {
 
 const BOOTS_MAX = 16;
 const HEALS_KEPT = 16;
-const EVENTS_KEPT = 16;
-const DELIVERIES_KEPT = 32;
 /** A request that was answered, or not, is shown for so long. */
 const HEAL_SHOWN: WallMillis = DAY;
 /** A platform's alarms are late by seconds; so much later, it was the edge that was away. */
@@ -246,53 +245,4 @@ export function wakeAt(state: SiteState): WallMillis | null {
   else if (state.checks.length > 0) due.push((state.probed_at ?? state.since) + PROBE_DARK_EVERY);
   for (const heal of state.heals) if (isOpen(heal)) due.push(heal.received_at + HEAL_LIVES_MS);
   return due.length === 0 ? null : Math.min(...due);
-}
-
-const utc = (at: WallMillis): string => new Date(at).toISOString();
-
-/** Adds an event and one delivery for each receiver, in the same state that makes it true (I15). */
-function told(state: SiteState, data: EventData, now: WallMillis): SiteState {
-  const seq = state.next_seq;
-  // The time of registration keeps ids of a site that was removed and made anew apart.
-  const id = `edge-${Math.floor(state.registered_at / 1_000).toString(36)}-${seq}`;
-  const event: HairpinEvent = {
-    id,
-    seq,
-    type: `hairpin.${data.event}.v1`,
-    timestamp: utc(now),
-    group: state.site,
-    data,
-  };
-  const queued = state.settings.notify.map((_, index): EdgeDelivery => ({ event, row: queuedRow(event, index, now) }));
-  const open = state.deliveries.filter(({ row }) => row.state === "queued" || row.state === "dead");
-  return {
-    ...state,
-    next_seq: seq + 1,
-    events: [...state.events, event].slice(-EVENTS_KEPT),
-    deliveries: [...open, ...queued].slice(-DELIVERIES_KEPT),
-  };
-}
-
-/** The name of a receiver, by its place in the settings. */
-export const subscriberName = (index: number): string => `edge-${index + 1}`;
-
-function queuedRow(event: HairpinEvent, index: number, now: WallMillis): Delivery {
-  return {
-    id: `${event.id}_${index + 1}`,
-    subscriber: subscriberName(index),
-    event_id: event.id,
-    event_seq: event.seq,
-    group: event.group,
-    kind: event.data.event,
-    target: event.data.target,
-    state: "queued",
-    tries: 0,
-    repeats: 0,
-    queued_mono: now,
-    due_mono: now,
-    created_at: utc(now),
-    done_at: null,
-    last_status: null,
-    last_error: null,
-  };
 }
