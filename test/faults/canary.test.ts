@@ -114,6 +114,15 @@ async function inside(): Promise<void> {
       const run = hairpin([...args, ...flags], { HAIRPIN_RUN: join(house.directory, "run") });
       said(`hairpin ${args.join(" ")}`, run.stdout + run.stderr);
     }
+    const archive = join(house.directory, "backup.tar.gz");
+    for (const args of [
+      ["backup", archive],
+      ["backup", "--restore", archive, "--to", join(house.directory, "restored")],
+    ]) {
+      const run = hairpin(args[1] === "--restore" ? args : [...args, "--config", house.file]);
+      assert.equal(run.status, 0, run.stderr);
+      said(`hairpin ${args[0]} ${args[1]}`, run.stdout + run.stderr);
+    }
     const wrong = join(house.directory, "keys", "wrong");
     writeFileSync(wrong, tokenOf("wrong"), { mode: 0o600 });
     secrets.push(tokenOf("wrong"));
@@ -168,6 +177,10 @@ const COMMANDS = [
   ["pause", "--for", "1m"],
   ["resume"],
   ["reset-breaker"],
+  ["reset-breaker", "--host"],
+  ["kubeconfig"],
+  ["kubeconfig", "--check"],
+  ["kubeconfig", "--print-manifest"],
   ["link", "show"],
 ] as const;
 
