@@ -202,9 +202,7 @@ async function incident(stage: Stage, steps: Steps, phone: Phone, by: "mqtt" | "
       return cause !== "none" ? cause : null;
     });
   });
-  await pictures?.("bell");
-  await pictures?.("device");
-  await pictures?.("dashboard");
+  if (by === "mqtt") for (const what of ["bell", "device", "dashboard"] as const) await pictures?.(what);
   await steps.step("a tap on Heal now: the repair begins", async () => {
     await phone.tap();
     await until("heal_started", () => seen.slice(before.seen).find(({ event }) => event === "heal_started"), 20_000);
