@@ -122,7 +122,8 @@ function sayGood(check: CheckResult): string {
   const { evidence } = check;
   const answered = evidence?.answers?.map((answer) => answer.mac).join(" ");
   if (check.check === "neighbour") return answered ? `${answered} answers` : (check.detail ?? evidence?.mac ?? "");
-  if (check.check === "dns") return evidence?.records?.slice(0, 4).join(" ") ?? "";
+  if (check.check === "dns")
+    return [evidence?.records?.slice(0, 4).join(" "), check.detail].filter((part) => part).join("; ");
   const days = evidence?.certificate?.days_left;
   const parts = [
     evidence?.status == null ? null : `HTTP ${evidence.status}`,

@@ -34,6 +34,8 @@ export const certificateFacts = z.object({
   trusted: z.boolean(),
 });
 
+const systemAnswer = z.object({ records: z.array(text(64)).max(64).nullable(), failure: text(32).nullable() });
+
 /** What a check saw besides its result. Unknown is null or absent, never false. */
 export const evidence = z.object({
   /** The MAC in this machine's neighbour table before the question was asked. */
@@ -53,6 +55,14 @@ export const evidence = z.object({
   /** The service's own result when the certificate failed: two facts, not one. */
   service_ok: z.boolean().nullish(),
   errno: text(32).nullish(),
+  /** What the vantage's own resolver says of the same name; `note` is the difference in words. It votes for nothing. */
+  system: z
+    .object({
+      cares: systemAnswer.extend({ servers: z.array(text(64)).max(8) }),
+      libc: systemAnswer,
+      note: line.nullish(),
+    })
+    .nullish(),
 });
 
 export const checkResult = z.object({

@@ -51,6 +51,8 @@ export interface DnsCheck extends CheckBase {
   /** The exact set of records; null: any answer. */
   readonly expect: readonly string[] | null;
   readonly transport: "udp" | "tcp";
+  /** Ask this machine's own resolver as well, through c-ares and through libc; told, and never a failure. A and AAAA alone. */
+  readonly as_system?: boolean;
   /** Says something of the Internet behind the resolver, not of the address. */
   readonly upstream: boolean;
   readonly port: number;

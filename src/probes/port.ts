@@ -34,6 +34,20 @@ export interface DnsRequest {
   readonly timeout: Millis;
 }
 
+/** What one way of asking this machine's resolver brought; `failure` is the library's word, such as ENOTFOUND or ETIMEOUT. */
+export type SystemAnswer =
+  | { readonly ok: true; readonly records: readonly string[] }
+  | { readonly ok: false; readonly failure: string };
+
+/** The resolver that this machine itself goes by, as c-ares and as libc ask it. It never rejects, and takes 3 s at most. */
+export interface SystemResolvers {
+  ask(
+    name: string,
+    type: "A" | "AAAA",
+    signal: AbortSignal,
+  ): Promise<{ readonly servers: readonly string[]; readonly cares: SystemAnswer; readonly libc: SystemAnswer }>;
+}
+
 /**
  * One DNS exchange from a source port of its own. Messages that `accept` refuses are ignored until the time-out (fault 11); for
  * UDP the socket is connected, so that the kernel drops what comes from another address and reports a closed port at once.
@@ -172,4 +186,6 @@ export interface ProbePorts {
   readonly whoHas: WhoHas;
   readonly links: LinkTable;
   readonly packetSockets: PacketSockets;
+  /** Absent where there is no system to ask, as on Workers. */
+  readonly system?: SystemResolvers;
 }

@@ -4,6 +4,7 @@ import type { Millis } from "../core/units.ts";
 import { askControl, type Control } from "./control.ts";
 import { deadline } from "./deadline.ts";
 import { askDns } from "./dns.ts";
+import { askSystem, withSystem } from "./dns-system.ts";
 import { type Finding, plain } from "./finding.ts";
 import { askHttps } from "./https.ts";
 import { judgeLink } from "./link.ts";
@@ -85,13 +86,13 @@ async function askOne(
   if (check.kind === "neighbour") {
     return resultOf(target.name, check.kind, id, await askNeighbour(target, address, view, tries, ports, signal));
   }
-  const { result, tries: used } = await staggered(
-    tries,
-    (own, commit) => askCheck(check, address, ports, own, commit),
-    ports.clock,
-    signal,
-  );
-  return resultOf(target.name, check.kind, id, { ...result, tries: used });
+  const isAskedAsSystem = check.kind === "dns" && check.as_system === true && ports.system !== undefined;
+  const [{ result, tries: used }, system] = await Promise.all([
+    staggered(tries, (own, commit) => askCheck(check, address, ports, own, commit), ports.clock, signal),
+    isAskedAsSystem ? askSystem(check, ports.system, signal) : null,
+  ]);
+  const finding = { ...result, tries: used };
+  return resultOf(target.name, check.kind, id, system === null ? finding : withSystem(finding, system));
 }
 
 function askCheck(

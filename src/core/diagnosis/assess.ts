@@ -10,6 +10,7 @@ import { findCause, votes } from "./causes.ts";
 import type { Finding } from "./finding.ts";
 import { announcedElsewhereHere } from "./neighbour-rows.ts";
 import { isAware, isIpv6, type Scene, sceneOf } from "./scene.ts";
+import { systemNotes } from "./sentences.ts";
 import { summarise } from "./summary.ts";
 
 /** Host facts count as a vote after they have stood for so long: a speaker being restarted has no socket for a second. */
@@ -36,7 +37,7 @@ export function assess(view: SiteView, house: House, group: Group, now: Instant,
     state,
     cause,
     summary: summarise(scene, state, cause),
-    evidence: finding?.evidence ?? [],
+    evidence: [...(finding?.evidence ?? []), ...systemNotes(scene)],
     advice: cause === null ? null : adviceFor(cause, scene, finding?.targets ?? []),
     standings: standingsOf(scene),
     targets: state === "ok" || finding === null ? [] : finding.targets,

@@ -57,6 +57,21 @@ export function fine(look: Look): string {
   return `${look.vantage.name}: ${look.address} is fine.`;
 }
 
+/** Of every vantage together. */
+const NOTES_MAX = 4;
+
+/** Where a vantage's own resolver leads elsewhere than the address that is fine: told beside whatever else is found. */
+export function systemNotes(scene: Scene): readonly string[] {
+  const notes = scene.looks.flatMap((look) =>
+    look.checks.flatMap((check) => {
+      const last = check.samples.at(-1);
+      const note = last?.ok === true ? last.evidence.system?.note : null;
+      return note == null ? [] : [`${look.vantage.name}: ${note}.`];
+    }),
+  );
+  return [...new Set(notes)].slice(0, NOTES_MAX);
+}
+
 export function speakerEvidence(scene: Scene): readonly string[] {
   const { facts, group } = scene;
   if (facts === null || group.link === null) return [];

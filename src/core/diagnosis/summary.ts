@@ -2,6 +2,7 @@ import type { Assessment } from "../assessment.ts";
 import type { Cause } from "../cause.ts";
 import { failingVantages } from "./finding.ts";
 import { isIpv6, type Scene } from "./scene.ts";
+import { systemNotes } from "./sentences.ts";
 
 const list = (names: readonly string[]): string =>
   names.length <= 1 ? (names[0] ?? "") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
@@ -84,8 +85,11 @@ function concerned(scene: Scene): readonly string[] {
 
 function calm(scene: Scene, state: Assessment["state"]): string {
   if (scene.targets.length === 0) return "No target is declared: nothing is watched.";
-  if (state === "ok")
-    return `All ${scene.targets.flatMap((target) => target.addresses).length} addresses are fine from ${list(scene.eligible.map((vantage) => vantage.name))}.`;
+  if (state === "ok") {
+    const fine = `All ${scene.targets.flatMap((target) => target.addresses).length} addresses are fine from ${list(scene.eligible.map((vantage) => vantage.name))}.`;
+    const note = systemNotes(scene)[0];
+    return note === undefined ? fine : `${fine} Yet ${note}`;
+  }
   if (state === "suspect") return "A sample failed; a verdict needs more rounds.";
   return scene.eligible.length === 0 ? "No vantage is heard." : "Not enough rounds have been heard yet.";
 }

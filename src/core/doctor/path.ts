@@ -248,6 +248,12 @@ function dnsFindings(asked: readonly Asked[]): DoctorFinding[] {
   for (const one of asked) {
     const { plan, check, address } = one;
     if (plan.kind !== "dns") continue;
+    const note = check.evidence?.system?.note;
+    if (note != null) {
+      const text = `${note[0]!.toUpperCase()}${note.slice(1)}.`;
+      const known = ["Asked beside the address itself (as_system); it fails no check."];
+      findings.push(warning("dns", text, known, `cat /etc/resolv.conf; getent ahosts ${plan.name}; dig ${plan.name}`));
+    }
     if (check.ok) {
       fine.push(
         `${plan.name} is ${check.evidence?.records?.slice(0, 2).join(" ") || "answered"}${plan.upstream ? " (from the Internet behind it)" : ""}`,

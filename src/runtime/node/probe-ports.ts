@@ -5,6 +5,7 @@ import { dnsTransport } from "./probe-dns.ts";
 import { tlsHttp } from "./probe-https.ts";
 import { createLinkTable, packetSockets } from "./probe-links.ts";
 import { createNeighbourTable } from "./probe-neighbours.ts";
+import { createSystemResolvers } from "./probe-system.ts";
 import { tcpConnect } from "./probe-tcp.ts";
 import { createWhoHas, unaskedWhoHas } from "./probe-who-has.ts";
 
@@ -36,5 +37,6 @@ export function createProbePorts(choice: { readonly whoHas?: boolean } = {}): Pr
     whoHas: choice.whoHas === false ? unaskedWhoHas : createWhoHas(),
     links: createLinkTable(),
     packetSockets,
+    system: createSystemResolvers(),
   };
 }
