@@ -58,6 +58,38 @@ export const advertisedFacts = z.object({
   nodes: z.array(z.string()).optional(),
 });
 
+/** An entry of the bridge's table for the link's MAC. Without one the bridge floods what is meant for the link (facts/l2). */
+export const fdbFacts = z.object({
+  /** The port behind which the bridge believes the MAC: the bridge itself where the entry was set, a port where it was learnt. */
+  port: z.string().max(64),
+  state: z.string().max(32).nullable(),
+});
+
+/** One network card of a virtual machine, as libvirt's file has it. */
+export const guestFacts = z.object({
+  name: z.string().max(128),
+  /** bridge; direct, which is macvtap; network and others. */
+  type: z.string().max(32),
+  /** The bridge, card or network that it is plugged into; a network of libvirt is followed to its bridge or card. */
+  source: z.string().max(64).nullable(),
+  mac: z.string().max(32).nullable(),
+  /** The nwfilter in front of it. */
+  filter: z.string().max(128).nullable(),
+});
+
+/** What makes the link at boot. */
+export const persistenceFacts = z.object({
+  /** The file of systemd-networkd or the unit; null: nothing makes it. */
+  made_by: z.string().max(256).nullable(),
+  /** Whether it gives the link its declared MAC. */
+  mac: z.boolean().nullable(),
+  /** Whether the cluster's services come after it; null where none is installed here. */
+  before_cluster: z.boolean().nullable(),
+});
+
+/** MetalLB's BGP resources by their names: left over from another time, or announcing the same addresses a second way. */
+export const bgpFacts = z.object({ peers: z.array(z.string()).max(64), advertisements: z.array(z.string()).max(64) });
+
 /** What the guard has done since the host process started; `revision` grows with each entry. */
 export const guardFact = z.object({
   id: z.string(),
@@ -89,6 +121,11 @@ export const hostFacts = z.object({
   endpoints: z.array(z.object({ service: z.string(), ready: z.number().int() })).nullable(),
   advertised: z.array(advertisedFacts).nullable(),
   kubernetes: z.object({ reachable: z.boolean().nullable(), detail: z.string().nullable() }),
+  /** These four are absent from a host of an older version. */
+  fdb: z.array(fdbFacts).max(64).nullish(),
+  guests: z.array(guestFacts).max(128).nullish(),
+  persistence: persistenceFacts.nullish(),
+  bgp: bgpFacts.nullish(),
   /** MACs that the link had before, newest first, from the host's journal. */
   former_macs: z.array(z.string()),
   guard_log: z.array(guardFact).max(64),
@@ -125,5 +162,9 @@ export type PortFacts = z.infer<typeof portFacts>;
 export type PodFacts = z.infer<typeof podFacts>;
 export type SpeakerFacts = z.infer<typeof speakerFacts>;
 export type AdvertisedFacts = z.infer<typeof advertisedFacts>;
+export type FdbFacts = z.infer<typeof fdbFacts>;
+export type GuestFacts = z.infer<typeof guestFacts>;
+export type PersistenceFacts = z.infer<typeof persistenceFacts>;
+export type BgpFacts = z.infer<typeof bgpFacts>;
 export type GuardFact = z.infer<typeof guardFact>;
 export type HostFacts = z.infer<typeof hostFacts>;

@@ -1,5 +1,5 @@
 import type { SpeakerConfig } from "../core/config/schema.ts";
-import type { AdvertisedFacts } from "../core/facts.ts";
+import type { AdvertisedFacts, BgpFacts } from "../core/facts.ts";
 import type { Millis } from "../core/units.ts";
 import { evaluateAdvertised } from "./advertised.ts";
 import type { Answer, Clock, GuardedLink, KubeAnnounceFailed, KubeL2Status, KubePod, Kubernetes } from "./port.ts";
@@ -15,6 +15,7 @@ export interface ClusterSight {
   readonly endpoints: Readonly<Record<string, number>>;
   readonly advertised: readonly AdvertisedFacts[] | null;
   readonly failures: readonly KubeAnnounceFailed[] | null;
+  readonly bgp?: BgpFacts | null;
   readonly atMono: Millis;
 }
 
@@ -32,6 +33,8 @@ const NOTHING = {
   advertised: null,
   failures: null,
 } as const;
+/** Peers are made and forgotten by people. */
+const BGP_AGE: Millis = 60_000;
 
 /** Follows the cluster of one speaker, for the Services that are announced over the given links. */
 export function createCluster(
@@ -46,16 +49,26 @@ export function createCluster(
     guarded.targets.flatMap((target) => (target.service === null ? [] : [target.service])),
   );
   const services = [...new Set([...declared, ...speaker.services])];
+  let bgp: BgpFacts | null = null;
+  let bgpMono = Number.NEGATIVE_INFINITY;
+  const askBgp = async (): Promise<BgpFacts | null> => {
+    if (kubernetes.bgp === undefined || clock.mono() - bgpMono < BGP_AGE) return bgp;
+    const answer = await kubernetes.bgp();
+    bgpMono = clock.mono();
+    bgp = answer.ok ? answer.value : null;
+    return bgp;
+  };
 
   const ask = async (): Promise<ClusterSight> => {
     const pods = await kubernetes.pods(null);
     const atMono = clock.mono();
     if (!pods.ok && pods.status === null) return { reachable: false, detail: pods.detail, ...NOTHING, atMono };
-    const [statuses, advertised, endpoints, failures] = await Promise.all([
+    const [statuses, advertised, endpoints, failures, leftover] = await Promise.all([
       kubernetes.l2Statuses(),
       askAdvertised(kubernetes, speaker, links),
       askAll(services, (service) => kubernetes.readyEndpoints(service)),
       askAll(speaker.services, (service) => kubernetes.announceFailed(service)),
+      askBgp(),
     ]);
     const failed = Object.values(failures);
     return {
@@ -67,6 +80,7 @@ export function createCluster(
       endpoints,
       advertised,
       failures: failed.length < speaker.services.length ? null : failed.flat(),
+      bgp: leftover,
       atMono,
     };
   };

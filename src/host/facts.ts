@@ -6,6 +6,7 @@ import type { Keeper } from "./keeper.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Pause } from "./pause.ts";
 import type { HostPorts, HostSetup, LinkRow, Neighbour } from "./port.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** More ports or neighbours than a house has are cut off: the facts stay under some tens of KiB. */
 const PORTS_MAX = 128;
@@ -20,6 +21,7 @@ export interface FactsView {
   readonly neighbours: readonly Neighbour[] | null;
   readonly listening: boolean | null;
   readonly cluster: ClusterSight | null;
+  readonly surroundings: Surroundings | null;
   readonly ledger: Ledger;
   readonly journal: Journal;
   readonly pause: Pause | null;
@@ -73,6 +75,10 @@ export function buildFacts(view: FactsView): Omit<HostFacts, "revision"> {
     endpoints: endpointsOf(cluster, keeper),
     advertised: cluster?.advertised?.filter((fact) => servicesOf(keeper).includes(fact.service)) ?? null,
     kubernetes: { reachable: cluster?.reachable ?? null, detail: cluster?.detail ?? null },
+    fdb: view.surroundings?.fdb?.map((entry) => ({ ...entry })) ?? null,
+    guests: view.surroundings?.guests?.map((guest) => ({ ...guest })) ?? null,
+    persistence: view.surroundings?.persistence ?? null,
+    bgp: cluster?.bgp ?? null,
     former_macs: [...ledger.formerMacs(keeper.declared.name)],
     guard_log: view.guardLog.filter((fact) => fact.link === keeper.declared.name),
     guard_stopped: view.guardStopped,

@@ -12,6 +12,7 @@ import { followPause } from "./pause.ts";
 import type { HostPorts, HostSetup, LinkEvent, LinkRow, Neighbour } from "./port.ts";
 import { recover } from "./recovery.ts";
 import { createRepairs, type Repairs } from "./repairs.ts";
+import { SURROUNDINGS_AGE, type Surroundings } from "./surroundings.ts";
 
 /** The cheap facts: pause file, sysctls, packet sockets. */
 const TICK: Millis = 1_000;
@@ -76,6 +77,7 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
   let cancelTick = () => {};
   let cancelLook = () => {};
   const neighbours = new Map<string, readonly Neighbour[] | null>();
+  const surroundings = new Map<string, Surroundings>();
   const digests = new Map<string, string>();
   let waiters: (() => void)[] = [];
 
@@ -117,6 +119,7 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
       neighbours: neighbours.get(keeper.declared.parent) ?? null,
       listening: isListening(keeper, ports.links.arpSockets()),
       cluster: cluster?.sight() ?? null,
+      surroundings: surroundings.get(keeper.declared.name) ?? null,
       ledger,
       journal,
       pause: pause(),
@@ -176,6 +179,9 @@ export function createHost(setup: HostSetup, ports: HostPorts): Host {
         void ports.links
           .neighbours(keeper.declared.parent)
           .then((found) => neighbours.set(keeper.declared.parent, found));
+    if (ticked % (SURROUNDINGS_AGE / TICK) === 1)
+      for (const { declared } of keepers)
+        void ports.lookAround?.(declared).then((found) => surroundings.set(declared.name, found));
     if (cluster !== null) void cluster.refresh(CLUSTER_AGE - TICK / 2).then(changed);
     if (ticked % (LEDGER_AGE / TICK) === 0) {
       ledger.write({ kind: "tick" });

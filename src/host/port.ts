@@ -1,6 +1,8 @@
 import type { LinkConfig, SpeakerConfig } from "../core/config/schema.ts";
+import type { BgpFacts } from "../core/facts.ts";
 import type { CommandReport } from "../core/repair.ts";
 import type { Millis, WallMillis } from "../core/units.ts";
+import type { LookAround } from "./surroundings.ts";
 
 /**
  * Everything the host reaches outside of itself: clock, disk, processes, kernel, Kubernetes. The neutral code in this folder
@@ -14,6 +16,8 @@ export interface HostPorts {
   /** Null where no speaker is declared. */
   readonly kubernetes: Kubernetes | null;
   readonly pause: PauseFile;
+  /** Absent where there is nothing around a link to look at, as in the simulation. */
+  readonly lookAround?: LookAround;
   readonly log: Log;
   /** A fresh identity of this process: letters and digits, 8 to 32 of them. */
   readonly bootId: string;
@@ -192,6 +196,8 @@ export interface Kubernetes {
   readonly service: (service: string) => Promise<Answer<KubeService>>;
   readonly readyEndpoints: (service: string) => Promise<Answer<number>>;
   readonly announceFailed: (service: string) => Promise<Answer<readonly KubeAnnounceFailed[]>>;
+  /** MetalLB's BGP resources; absent where nobody can be asked for them. */
+  readonly bgp?: () => Promise<Answer<BgpFacts>>;
   /** Sets the annotation hairpin.dev/announce, which makes MetalLB announce the Service again. */
   readonly annotate: (service: string, value: string) => Promise<Answer<null>>;
 }

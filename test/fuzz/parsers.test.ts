@@ -3,15 +3,19 @@ import { test } from "node:test";
 import packet from "dns-packet";
 import fc from "fast-check";
 import { parseJoinToken } from "../../src/cli/vantage.ts";
+import { guestFacts } from "../../src/core/facts.ts";
 import { templateProblem } from "../../src/deliver/template.ts";
 import { parsePlan } from "../../src/engine/vantage-plan.ts";
 import { parseAddress } from "../../src/hooks/network.ts";
 import { decodeJournal, encodeLine } from "../../src/host/journal.ts";
 import { followPause } from "../../src/host/pause.ts";
+import { bindingText } from "../../src/probes/dns-binding.ts";
 import { encodeQuery, isAnswerTo, MESSAGE_MAX, parseReply } from "../../src/probes/dns-message.ts";
 import { ConfigError, parseConfig } from "../../src/runtime/node/config-file.ts";
+import { parseFdb } from "../../src/runtime/node/host-surroundings.ts";
 import { retryAfterMillis } from "../../src/runtime/node/hub-send.ts";
 import { KubeconfigError, parseKubeconfig } from "../../src/runtime/node/kubeconfig.ts";
+import { parseMachine, parseNetwork } from "../../src/runtime/node/libvirt-guests.ts";
 import { parseLinkLine } from "../../src/runtime/node/link-events.ts";
 import { parseLinkTable, parsePacketSockets, parseReversePathDrops } from "../../src/runtime/node/link-facts.ts";
 import { parseLinks } from "../../src/runtime/node/probe-links.ts";
@@ -46,9 +50,20 @@ test("whatever a DNS server answers, it is a reply or a reason, in bounded time 
   );
   await hold(t, fc.tuple(messages, fc.constantFrom(...TYPES)), ([message, type]) => {
     assert.equal(typeof bounded(() => isAnswerTo(message, 7, "auth.example.lan", "A")), "boolean");
-    const reply = bounded(() => parseReply(message, type));
+    const reply = bounded(() => parseReply(message, type, "auth.example.lan"));
     if (typeof reply === "string") assert.ok(reply.length < 300, "a reason is a line");
     else assert.ok(JSON.stringify(reply).length < 400_000, "what is kept is bounded");
+  });
+});
+
+const BINDING = Uint8Array.from([0, 1, 1, 97, 0, 0, 1, 0, 3, 2, 104, 50, 0, 3, 0, 2, 1, 187, 0, 4, 0, 4, 10, 1, 2, 3]);
+
+test("whatever stands in an SVCB or HTTPS record, it is text of bounded length", async (t) => {
+  const data = fc.oneof(mutatedBytes([BINDING]), fc.uint8Array({ maxLength: 4_000 }));
+  await hold(t, data, (bytes) => {
+    const text = bounded(() => bindingText(bytes));
+    assert.equal(typeof text, "string");
+    assert.ok(text.length <= 4 * bytes.length + 512, `${text.length} of ${bytes.length}`);
   });
 });
 
@@ -106,6 +121,20 @@ test("whatever a kubeconfig holds, it gives access or a KubeconfigError", async 
     } catch (error) {
       assert.ok(error instanceof KubeconfigError, `${(error as Error).stack}`);
     }
+  });
+});
+
+const FDB_JSON = '[{"mac":"f2:5a:5f:84:40:e8","ifname":"bridge0","flags":[],"master":"bridge0","state":"permanent"}]';
+const MACHINE =
+  "<domain><!-- <x> --><name>vm</name><interface type='bridge'><mac address='52:54:00:00:00:01'/><source bridge='bridge0'/><filterref filter='f'/></interface></domain>";
+const NETWORK = "<network><name>n</name><forward mode='bridge'><interface dev='eno1'/></forward></network>";
+
+test("whatever the bridge prints and libvirt's files hold, it is read or not, and what is kept is bounded", async (t) => {
+  await hold(t, mutatedText([FDB_JSON, MACHINE, NETWORK, "[null]", "<interface ".repeat(50)]), (text) => {
+    bounded(() => parseFdb(text, "f2:5a:5f:84:40:e8"));
+    const cards = bounded(() => parseMachine(text));
+    for (const card of cards) assert.ok(guestFacts.safeParse(card).success, JSON.stringify(card));
+    bounded(() => parseNetwork(text));
   });
 });
 

@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { LinkConfig } from "../../src/core/config/schema.ts";
 import type { HostFacts } from "../../src/core/facts.ts";
+import { createLookAround } from "../../src/runtime/node/host-surroundings.ts";
+import { findProgram } from "../../src/runtime/node/probe-command.ts";
 
 /**
  * The host process against a real kernel: this file starts itself once more in a user and network namespace of its own, where it
@@ -79,6 +82,12 @@ function inside(): void {
       new RegExp(`${MAC}.*permanent`),
     );
     assert.match(execFileSync("ip", ["address", "show", "dev", LINK], { encoding: "utf8" }), /169\.254\.53\.1\/32/);
+    const around = await createLookAround(findProgram("bridge"))({
+      name: LINK,
+      parent: PARENT,
+      mac: MAC,
+    } as LinkConfig);
+    assert.deepEqual(around.fdb, [{ port: PARENT, state: "permanent" }], "the same as a fact");
   });
 
   test("a MAC changed in place leads to a new link, and is remembered as a former one", async () => {

@@ -155,7 +155,15 @@ test("the host's token may do exactly what is promised: read, delete the speaker
   assert.deepEqual(
     rights(manifests("rbac.yaml")).sort(),
     [
-      ...read("metallb-system", "pods", "servicel2statuses", "l2advertisements", "ipaddresspools"),
+      ...read(
+        "metallb-system",
+        "pods",
+        "servicel2statuses",
+        "l2advertisements",
+        "ipaddresspools",
+        "bgppeers",
+        "bgpadvertisements",
+      ),
       "metallb-system delete pods",
       ...read("*", "services", "endpointslices", "events"),
     ].sort(),

@@ -1,3 +1,4 @@
+import { makersOf } from "../boot.ts";
 import type { LinkConfig } from "../config/schema.ts";
 import type { BootSight } from "./examination.ts";
 import { bad, type DoctorFinding, good, list, warning } from "./finding.ts";
@@ -6,8 +7,7 @@ const NETWORKD = "systemd-networkd";
 
 /** Whether the link comes back after a reboot, with its MAC, and before the cluster looks for it. */
 export function bootFindings(boot: BootSight, link: LinkConfig): readonly DoctorFinding[] {
-  const netdev = boot.netdevs.find((known) => known.name === link.name);
-  const unit = boot.units.find((known) => known.link === link.name && known.enabled);
+  const { netdev, unit, late } = makersOf(boot, link);
   const persist = "hairpin link persist --print";
   if (netdev === undefined && unit === undefined) {
     const idle = boot.units.find((known) => known.link === link.name);
@@ -50,8 +50,6 @@ export function bootFindings(boot: BootSight, link: LinkConfig): readonly Doctor
       ),
     );
   const maker = unit?.unit ?? netdev?.path ?? "";
-  const isMaker = (service: string) => service === unit?.unit || (netdev !== undefined && service.startsWith(NETWORKD));
-  const late = boot.clusters.filter(({ after }) => !after.some(isMaker));
   if (late.length > 0) {
     const names = list(late.map((cluster) => cluster.service));
     const wanted = unit?.unit ?? `${NETWORKD}-wait-online@${link.name}.service`;

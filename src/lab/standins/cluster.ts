@@ -44,6 +44,8 @@ const KINDS: Readonly<Record<string, readonly [string, string]>> = {
   servicel2statuses: ["metallb.io/v1beta1", "ServiceL2Status"],
   l2advertisements: ["metallb.io/v1beta1", "L2Advertisement"],
   ipaddresspools: ["metallb.io/v1beta1", "IPAddressPool"],
+  bgppeers: ["metallb.io/v1beta2", "BGPPeer"],
+  bgpadvertisements: ["metallb.io/v1beta1", "BGPAdvertisement"],
 };
 
 export function kindOf(resource: string): readonly [string, string] | null {

@@ -9,6 +9,7 @@ import { openLedger } from "../../host/ledger.ts";
 import type { HostPorts, HostSetup, JournalDisk, LinkRow } from "../../host/port.ts";
 import { createProcesses } from "./exec.ts";
 import { clock, guardedLinkOf } from "./host-ports.ts";
+import { createLookAround } from "./host-surroundings.ts";
 import { createHostLink } from "./hub-host-link.ts";
 import { createKubernetes } from "./kubernetes.ts";
 import { createLinks } from "./link-facts.ts";
@@ -51,12 +52,13 @@ export async function lookAtLink(house: House, group: Group, dir: string): Promi
   const cluster =
     kubernetes === null || speaker === null ? null : createCluster(kubernetes, speaker, [guarded], ports.clock);
   const { name, parent } = guarded.link;
-  const [table, neighbours, addresses, sight, process] = await Promise.all([
+  const [table, neighbours, addresses, sight, process, surroundings] = await Promise.all([
     links.table(),
     links.neighbours(parent),
     links.addresses(name),
     cluster === null ? null : cluster.refresh(0),
     askProcess(group, dir),
+    createLookAround(processes.path("bridge"))(guarded.link),
   ]);
   await kubernetes?.close();
   keeper.take(table);
@@ -70,6 +72,7 @@ export async function lookAtLink(house: House, group: Group, dir: string): Promi
     neighbours,
     listening: row === null || sockets === null ? null : sockets.has(row.ifindex),
     cluster: sight,
+    surroundings,
     ledger,
     journal,
     pause: null,

@@ -6,6 +6,7 @@ import type { HostConfig } from "../../core/config/schema.ts";
 import type { Clock, GuardedLink, Log as HostLog, HostPorts, HostSetup, PauseFile, Tool } from "../../host/port.ts";
 import { monoMillis } from "./clock.ts";
 import { createProcesses } from "./exec.ts";
+import { createLookAround } from "./host-surroundings.ts";
 import { openJournalDisk } from "./journal.ts";
 import { createKubernetes } from "./kubernetes.ts";
 import { createLinks } from "./link-facts.ts";
@@ -74,6 +75,7 @@ export function createHostPorts(setup: HostSetup, host: HostConfig, dir: string,
     links: createLinks({ ip: processes.path("ip"), isAnnouncing: () => announcing > 0 }),
     kubernetes,
     pause: pauseFile(`${runDirectory()}/pause`),
+    lookAround: createLookAround(processes.path("bridge")),
     log: say,
     bootId: randomBytes(8).toString("hex"),
     tool: processes.path,

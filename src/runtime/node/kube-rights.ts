@@ -14,7 +14,7 @@ export interface Right {
   readonly namespace: string;
   /** One object; null: every object. */
   readonly name: string | null;
-  /** `needed`; `optional`: only the step announce is poorer without it; `forbidden`: the host must not have it. */
+  /** `needed`; `optional`: one step or one fact is poorer without it; `forbidden`: the host must not have it. */
   readonly wanted: "needed" | "optional" | "forbidden";
   /** What it is for, or what it would allow. */
   readonly why: string;
@@ -29,6 +29,7 @@ type Api = ReturnType<typeof createApi>;
 
 const READ = ["get", "list"];
 const METALLB = ["servicel2statuses", "l2advertisements", "ipaddresspools"];
+const BGP = ["bgppeers", "bgpadvertisements"];
 /** A house names a handful of Services; the requests are one for each right and namespace. */
 const NAMESPACES_MAX = 16;
 
@@ -51,6 +52,10 @@ export function rightsOf(house: House, speaker: SpeakerConfig): readonly Right[]
     ...METALLB.flatMap((resource) =>
       needed(READ, "metallb.io", resource, speaker.namespace, "sees who announces what, and where"),
     ),
+    ...BGP.map((resource): Right => {
+      const why = "sees BGP resources left over from another time";
+      return { verb: "list", group: "metallb.io", resource, ...own, wanted: "optional", why };
+    }),
     ...namespaces.flatMap((namespace) => [
       ...needed(READ, "", "services", namespace, "sees whether the Service is there"),
       ...needed(READ, "", "events", namespace, "sees announceFailed"),

@@ -8,6 +8,8 @@ import { type KubeAccess, readKubeconfig } from "./kubeconfig.ts";
 const DEADLINE_MS = 2_500;
 const BODY_MAX = 4 * 1_048_576;
 const CONNECTIONS = 4;
+/** Of each of MetalLB's BGP kinds; the names alone are kept. */
+const BGP_MAX = 64;
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -102,6 +104,22 @@ export function createKubernetes(
           return { service, host: text(record(event["source"])["host"]), at };
         },
       );
+    },
+    bgp: async () => {
+      const names = async (version: string, resource: string): Promise<Answer<readonly string[]>> => {
+        const path = `/apis/metallb.io/${version}/namespaces/${encodeURIComponent(speaker.namespace)}/${resource}`;
+        const answer = await list(path, (object) => nameOf(object).slice(0, 128));
+        // A cluster without the kind has none of them.
+        return answer.ok || answer.status !== 404 ? answer : { ok: true, value: [] };
+      };
+      const [peers, advertisements] = await Promise.all([
+        names("v1beta2", "bgppeers"),
+        names("v1beta1", "bgpadvertisements"),
+      ]);
+      if (!peers.ok) return peers;
+      if (!advertisements.ok) return advertisements;
+      const capped = (found: readonly string[]) => found.slice(0, BGP_MAX);
+      return { ok: true, value: { peers: capped(peers.value), advertisements: capped(advertisements.value) } };
     },
     annotate: async (service, value) =>
       nothing(
