@@ -19,6 +19,8 @@ export const FAILURE_CODES = [
   "tls_wrong_name",
   "tls_default_certificate",
   "http_status",
+  "http_header",
+  "http_body",
   "http_malformed",
   "http_encoding",
   "http_too_large",

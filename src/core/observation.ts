@@ -55,6 +55,9 @@ export const evidence = z.object({
   /** The service's own result when the certificate failed: two facts, not one. */
   service_ok: z.boolean().nullish(),
   errno: text(32).nullish(),
+  /** DNSSEC, where it was asked for: the resolver's word, and whether a signature came. */
+  authenticated: z.boolean().nullish(),
+  signed: z.boolean().nullish(),
   /** What the vantage's own resolver says of the same name; `note` is the difference in words. It votes for nothing. */
   system: z
     .object({
@@ -63,6 +66,8 @@ export const evidence = z.object({
       note: line.nullish(),
     })
     .nullish(),
+  /** How far the server's Date is ahead of this machine's clock, in seconds. */
+  skew_s: z.number().nullish(),
 });
 
 export const checkResult = z.object({

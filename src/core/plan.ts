@@ -50,9 +50,15 @@ export interface DnsCheck extends CheckBase {
   readonly type: string;
   /** The exact set of records; null: any answer. */
   readonly expect: readonly string[] | null;
-  readonly transport: "udp" | "tcp";
+  readonly transport: "udp" | "tcp" | "tls";
+  /** For `tls`: the name in the certificate; the address when absent. */
+  readonly server_name?: string | undefined;
+  readonly ca_pem?: string | null | undefined;
+  /** The resolver must vouch for the answer (AD flag); a signature must come with it. */
+  readonly ad?: boolean | undefined;
+  readonly rrsig?: boolean | undefined;
   /** Ask this machine's own resolver as well, through c-ares and through libc; told, and never a failure. A and AAAA alone. */
-  readonly as_system?: boolean;
+  readonly as_system?: boolean | undefined;
   /** Says something of the Internet behind the resolver, not of the address. */
   readonly upstream: boolean;
   readonly port: number;
@@ -66,11 +72,32 @@ export interface HttpsCheck extends CheckBase {
   readonly status: readonly number[];
   readonly ca_pem: string | null;
   readonly cert_days_min: number;
+  readonly body?: TextRule | undefined;
+  /** By the header's name in any case. */
+  readonly headers?: Readonly<Record<string, TextRule>> | undefined;
+}
+
+/** What a text must be or hold, letter by letter; an expression of a stranger could take for ever. */
+export interface TextRule {
+  readonly equals?: string | undefined;
+  readonly contains?: readonly string[] | undefined;
+  readonly lacks?: readonly string[] | undefined;
 }
 
 export interface OidcCheck extends CheckBase {
   readonly kind: "oidc";
   readonly issuer: string;
+  readonly port: number;
+  readonly ca_pem: string | null;
+  /** How id tokens must be signed. */
+  readonly algorithm?: string | undefined;
+  /** Other hosts of the document that the house has declared, and where each is to be asked. */
+  readonly peers?: readonly OidcPeer[];
+}
+
+export interface OidcPeer {
+  readonly host: string;
+  readonly address: string;
   readonly port: number;
   readonly ca_pem: string | null;
 }

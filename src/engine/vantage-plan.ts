@@ -66,8 +66,10 @@ function isCheck(value: unknown): value is PlanCheck {
         isText(value["name"]) &&
         isText(value["type"]) &&
         (value["expect"] === null || isTexts(value["expect"])) &&
-        (value["transport"] === "udp" || value["transport"] === "tcp") &&
-        typeof value["upstream"] === "boolean"
+        ["udp", "tcp", "tls"].includes(value["transport"] as string) &&
+        typeof value["upstream"] === "boolean" &&
+        isTextOrAbsent(value["server_name"]) &&
+        (value["ca_pem"] === null || isTextOrAbsent(value["ca_pem"]))
       );
     case "https":
       return (
@@ -75,14 +77,19 @@ function isCheck(value: unknown): value is PlanCheck {
         isText(value["host"]) &&
         isText(value["path"]) &&
         Array.isArray(value["status"]) &&
-        (value["ca_pem"] === null || isText(value["ca_pem"]))
+        (value["ca_pem"] === null || isText(value["ca_pem"])) &&
+        (value["body"] === undefined || isRule(value["body"])) &&
+        (value["headers"] === undefined ||
+          (isObject(value["headers"]) && Object.values(value["headers"]).every(isRule)))
       );
     case "oidc":
       return (
         port &&
         isText(value["issuer"]) &&
         URL.canParse(value["issuer"]) &&
-        (value["ca_pem"] === null || isText(value["ca_pem"]))
+        (value["ca_pem"] === null || isText(value["ca_pem"])) &&
+        isTextOrAbsent(value["algorithm"]) &&
+        (value["peers"] === undefined || (Array.isArray(value["peers"]) && value["peers"].every(isPeer)))
       );
     case "tcp":
       return port;
@@ -93,6 +100,23 @@ function isCheck(value: unknown): value is PlanCheck {
   }
 }
 
+function isRule(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { equals, contains, lacks } = value;
+  const isList = (list: unknown) => list === undefined || isTexts(list);
+  return (equals === undefined || typeof equals === "string") && isList(contains) && isList(lacks);
+}
+
+function isPeer(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isText(value["host"]) &&
+    isAddress(value["address"]) &&
+    within(value["port"], 1, 65_535, 0) > 0 &&
+    (value["ca_pem"] === null || isText(value["ca_pem"]))
+  );
+}
+
 function isLink(value: unknown): value is PlanLink {
   return isObject(value) && [value["name"], value["parent"], value["mac"], value["mode"]].every(isText);
 }
@@ -101,6 +125,7 @@ function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+const isTextOrAbsent = (value: unknown): boolean => value === undefined || isText(value);
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((each) => typeof each === "string");
 /** A literal: it goes into the argv of ip and arping, and nothing else may get there. */

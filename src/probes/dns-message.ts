@@ -1,4 +1,5 @@
 import { type Answer, decode, encode, RECURSION_DESIRED } from "dns-packet";
+import { bindingText } from "./dns-binding.ts";
 
 /** dns-packet wants a Buffer; both runtimes have one as a global, and neutral code must not see the rest of Node. */
 declare const Buffer: { from(buffer: ArrayBufferLike, offset: number, length: number): Uint8Array };
@@ -14,6 +15,12 @@ const UDP_PAYLOAD = 1_232;
 export interface DnsReply {
   readonly rcode: string;
   readonly truncated: boolean;
+  /** The resolver vouches for the answer (RFC 4035, 3.2.3). */
+  readonly authenticated: boolean;
+  /** Whether a signature over the asked type came along (RFC 4035, 3.1.1). */
+  readonly signed: boolean;
+  /** Whether the name came back in the very letters that were sent. */
+  readonly isCaseKept: boolean;
   /** The records of the asked type, as text, sorted. */
   readonly records: readonly string[];
 }
@@ -25,17 +32,37 @@ export function isDnsName(name: string): boolean {
 /** SVCB and HTTPS have no name in dns-packet. */
 const wireType = (type: string): string => ({ SVCB: "UNKNOWN_64", HTTPS: "UNKNOWN_65" })[type] ?? type;
 
+/** The DO bit: signatures are wanted (RFC 3225). */
+const DNSSEC_OK = 0x8000;
+
 /** A query with EDNS, recursion desired. A copy: what dns-packet returns shares its memory. */
-export function encodeQuery(id: number, name: string, type: string): Uint8Array {
+export function encodeQuery(id: number, name: string, type: string, dnssec = false): Uint8Array {
   return new Uint8Array(
     encode({
       type: "query",
       id,
       flags: RECURSION_DESIRED,
       questions: [{ name, type: wireType(type), class: "IN" }],
-      additionals: [{ type: "OPT", name: ".", udpPayloadSize: UDP_PAYLOAD, flags: 0, options: [] }],
+      additionals: [
+        { type: "OPT", name: ".", udpPayloadSize: UDP_PAYLOAD, flags: dnssec ? DNSSEC_OK : 0, options: [] },
+      ],
     }),
   );
+}
+
+/**
+ * The name with each letter in a case of chance (draft-vixie-dnsext-dns0x20): whoever answers without having seen the question does
+ * not know it. `bits` gives 16 of them at a time.
+ */
+export function mixCase(name: string, bits: () => number): string {
+  let held = 0;
+  let left = 0;
+  return name.replace(/[a-zA-Z]/g, (letter) => {
+    if (left === 0) [held, left] = [bits(), 16];
+    const isUpper = (held & 1) === 1;
+    [held, left] = [held >> 1, left - 1];
+    return isUpper ? letter.toUpperCase() : letter.toLowerCase();
+  });
 }
 
 /**
@@ -57,17 +84,45 @@ export function isAnswerTo(message: Uint8Array, id: number, name: string, type: 
 }
 
 /** Takes a response apart; a string says what is malformed. Every name is walked with a limit first (fault 10). */
-export function parseReply(message: Uint8Array, type: string): DnsReply | string {
+export function parseReply(message: Uint8Array, type: string, asked?: string): DnsReply | string {
   const problem = malformation(message);
   if (problem !== null) return problem;
   try {
     const packet = decode(Buffer.from(message.buffer, message.byteOffset, message.byteLength));
     const wanted = wireType(type);
-    const records = packet.answers.filter((answer) => answer.type === wanted).map(recordText);
-    return { rcode: packet.rcode, truncated: packet.flag_tc, records: records.sort() };
+    const owners = ownersOf(packet.answers, asked);
+    const own = packet.answers.filter(({ name }) => owners === null || owners.has(owner(name)));
+    const records = own.filter((answer) => answer.type === wanted).map(recordText);
+    return {
+      rcode: packet.rcode,
+      truncated: packet.flag_tc,
+      authenticated: packet.flag_ad,
+      signed: own.some((answer) => answer.type === "RRSIG" && coveredBy(answer.data) === wanted),
+      isCaseKept: asked === undefined || packet.questions.every(({ name }) => undotted(name) === undotted(asked)),
+      records: records.sort(),
+    };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+const undotted = (name: string): string => name.replace(/\.$/, "");
+const owner = (name: string): string => undotted(name).toLowerCase();
+
+/**
+ * The names whose records answer the question: the asked one, and where its CNAMEs lead (RFC 1034, 3.6.2), in whatever order they
+ * stand. Records of any other name are nobody's question. Null: all, where the question is not known.
+ */
+function ownersOf(answers: readonly Answer[], asked: string | undefined): ReadonlySet<string> | null {
+  if (asked === undefined) return null;
+  const aliases = new Map<string, string>();
+  for (const { type, name, data } of answers)
+    if (type === "CNAME" && typeof data === "string" && !aliases.has(owner(name)))
+      aliases.set(owner(name), owner(data));
+  const owners = new Set<string>();
+  for (let at: string | undefined = owner(asked); at !== undefined && !owners.has(at); at = aliases.get(at))
+    owners.add(at);
+  return owners;
 }
 
 /** Brings an expected record into the form that `parseReply` gives: lower case, no trailing dot, IPv6 at its shortest. */
@@ -80,6 +135,8 @@ export function canonicalRecord(type: string, text: string): string {
     }
   }
   if (type === "TXT") return text;
+  // A binding to this very name has a dot for its target, and values may differ by case.
+  if (type === "SVCB" || type === "HTTPS") return text.replaceAll('"', "").trim().replaceAll(/\s+/g, " ");
   return text.toLowerCase().replace(/\.$/, "");
 }
 
@@ -87,14 +144,27 @@ function recordText(answer: Answer): string {
   const data = answer.data;
   if (typeof data === "string") return canonicalRecord(answer.type, data);
   if (Array.isArray(data)) return data.map(textOf).join("");
-  if (data instanceof Uint8Array) return [...data].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  if (data instanceof Uint8Array) return answer.type in SERVICE_BINDINGS ? bindingText(data) : hex(data);
   const fields = data as Readonly<Record<string, unknown>>;
   if (answer.type === "MX") return canonicalRecord("MX", `${fields["preference"]} ${fields["exchange"]}`);
   if (answer.type === "SRV") {
     return canonicalRecord("SRV", `${fields["priority"]} ${fields["weight"]} ${fields["port"]} ${fields["target"]}`);
   }
+  if (answer.type === "CAA") return canonicalRecord("CAA", `${fields["flags"]} ${fields["tag"]} "${fields["value"]}"`);
+  if (answer.type === "SOA") return canonicalRecord("SOA", SOA_FIELDS.map((field) => fields[field]).join(" "));
   return JSON.stringify(data);
 }
+
+/** RFC 1035, 3.3.13, in the order in which tools print them. */
+const SOA_FIELDS = ["mname", "rname", "serial", "refresh", "retry", "expire", "minimum"];
+const SERVICE_BINDINGS: Readonly<Record<string, true>> = { UNKNOWN_64: true, UNKNOWN_65: true };
+
+function coveredBy(data: unknown): string | null {
+  const covered = (data as { readonly typeCovered?: unknown } | null)?.typeCovered;
+  return typeof covered === "string" ? covered : null;
+}
+
+const hex = (data: Uint8Array): string => [...data].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function textOf(part: unknown): string {
   return part instanceof Uint8Array ? new TextDecoder().decode(part) : String(part);

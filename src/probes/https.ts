@@ -1,11 +1,12 @@
 import type { Evidence } from "../core/observation.ts";
 import type { HttpsCheck } from "../core/plan.ts";
-import type { Millis } from "../core/units.ts";
+import { type Millis, SECOND, type WallMillis } from "../core/units.ts";
 import { judgeCertificate } from "./certificate.ts";
 import { failureOf, isOnLink } from "./classify.ts";
 import { type Finding, type FindingExtra, failed, passed, plain } from "./finding.ts";
 import type { HttpReply, HttpsExchange, HttpsLimits, ProbePorts } from "./port.ts";
 import { CONNECT_TIMEOUT } from "./tcp.ts";
+import { ruleProblem } from "./text-rule.ts";
 
 /** A whole exchange has 8 s, once (safety.md, "Votes"); the handshake is done or hopeless long before that. */
 export const HTTPS_LIMITS: HttpsLimits = { connect: CONNECT_TIMEOUT, tls: 4_000, total: 8_000 };
@@ -35,11 +36,22 @@ export async function askHttps(
   limits: HttpsLimits = HTTPS_LIMITS,
 ): Promise<Finding> {
   const question = { address, port: check.port, serverName: check.host, path: check.path, caPem: check.ca_pem };
-  return exchangeHttps(question, ports, signal, commit, limits, async (reply) =>
-    check.status.includes(reply.status)
-      ? passed()
-      : failed("http_status", `HTTP ${reply.status}${location(reply)}, expected ${check.status.join(" or ")}`),
-  );
+  return exchangeHttps(question, ports, signal, commit, limits, async (reply) => {
+    if (!check.status.includes(reply.status))
+      return failed("http_status", `HTTP ${reply.status}${location(reply)}, expected ${check.status.join(" or ")}`);
+    for (const [name, rule] of Object.entries(check.headers ?? {})) {
+      const problem = ruleProblem(rule, reply.headers[name.toLowerCase()] ?? null);
+      if (problem !== null) return failed("http_header", `the header ${name} ${problem}`);
+    }
+    const problem = check.body === undefined ? null : ruleProblem(check.body, new TextDecoder().decode(reply.body));
+    return problem === null ? passed() : failed("http_body", `the body ${problem}`);
+  });
+}
+
+/** The header has whole seconds and was written before it came, so that a second behind means nothing. */
+function skewOf(reply: HttpReply, now: WallMillis): { readonly skew_s: number } | Record<string, never> {
+  const date = Date.parse(reply.headers["date"] ?? "");
+  return Number.isNaN(date) ? {} : { skew_s: Math.round((date - now) / SECOND) };
 }
 
 function location(reply: HttpReply): string {
@@ -68,6 +80,7 @@ export async function exchangeHttps(
     protocol: exchange.protocol,
     status: exchange.reply.ok ? exchange.reply.value.status : null,
     certificate: shown === null ? null : { ...shown.facts, trusted: fault === null },
+    ...(exchange.reply.ok ? skewOf(exchange.reply.value, ports.clock.wall()) : {}),
   };
   const extra: FindingExtra = { ms: ports.clock.mono() - began, phases: { ...exchange.phases }, evidence };
   if (fault === null) return { ...service, ...extra };

@@ -1,7 +1,7 @@
-import type { OidcCheck } from "../core/plan.ts";
+import type { OidcCheck, OidcPeer } from "../core/plan.ts";
 import type { Millis } from "../core/units.ts";
 import { type Finding, failed, passed, plain } from "./finding.ts";
-import { exchangeHttps, HTTPS_LIMITS } from "./https.ts";
+import { BODY_MAX, exchangeHttps, HTTPS_LIMITS } from "./https.ts";
 import type { HttpReply, HttpsLimits, ProbePorts } from "./port.ts";
 
 /** What OpenID Connect Discovery 1.0, section 3, marks as required, without those that only some flows need. */
@@ -14,11 +14,12 @@ const REQUIRED_LISTS = [
 /** A connection that has less left than this would only fail for want of time. */
 const JWKS_TIME_MIN: Millis = 250;
 
-type OidcPorts = Pick<ProbePorts, "https" | "neighbours" | "clock">;
+type OidcPorts = Pick<ProbePorts, "https" | "neighbours" | "clock" | "importsKey">;
+type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Asks for the discovery document and the keys the way Home Assistant's server side does: straight at the LoadBalancer's address,
- * with the issuer's host in SNI. The two requests share one time limit.
+ * with the issuer's host in SNI. All requests share one time limit.
  */
 export async function askOidc(
   check: OidcCheck,
@@ -31,14 +32,27 @@ export async function askOidc(
   const issuer = new URL(check.issuer);
   const path = `${issuer.pathname.replace(/\/$/, "")}/.well-known/openid-configuration`;
   const question = { address, port: check.port, serverName: issuer.hostname, path, caPem: check.ca_pem };
-  return exchangeHttps(question, ports, signal, commit, limits, async (reply, left) => {
+  const until = ports.clock.mono() + limits.total;
+  const finding = await exchangeHttps(question, ports, signal, commit, limits, async (reply) => {
     const document = discoveryOf(check, reply);
     if ("finding" in document) return document.finding;
-    return askKeys(check, document.jwksUri, address, ports, signal, { ...limits, total: left });
+    const left = () => ({ ...limits, total: until - ports.clock.mono() });
+    const keys = await askKeys(check, document.endpoints, address, ports, signal, left());
+    return keys.ok ? askPeers(check, document.endpoints, keys, ports, signal, left) : keys;
   });
+  const skew = finding.evidence.skew_s ?? 0;
+  if (!finding.ok || Math.abs(skew) <= SKEW_MAX_S) return finding;
+  const clock = `the server's clock is ${Math.abs(skew)} s ${skew > 0 ? "ahead of" : "behind"} this machine's, and tokens are refused beyond 5 s`;
+  return { ...finding, detail: plain(finding.detail === null ? clock : `${clock}; ${finding.detail}`) };
 }
 
-function discoveryOf(check: OidcCheck, reply: HttpReply): { readonly finding: Finding } | { readonly jwksUri: string } {
+/** hass-oidc-auth takes 5 s (facts: "OIDC in HA"); a Date has whole seconds, and one passes on the way. */
+const SKEW_MAX_S = 6;
+
+function discoveryOf(
+  check: OidcCheck,
+  reply: HttpReply,
+): { readonly finding: Finding } | { readonly endpoints: ReadonlyMap<string, URL> } {
   if (reply.status !== 200) return { finding: failed("http_status", `discovery answered HTTP ${reply.status}`) };
   const document = jsonObject(reply.body);
   // An HTML page behind a 200 is what a default backend likes to send.
@@ -54,36 +68,71 @@ function discoveryOf(check: OidcCheck, reply: HttpReply): { readonly finding: Fi
   ];
   if (missing.length > 0)
     return { finding: failed("oidc_invalid", `the discovery document lacks ${missing.join(", ")}`) };
-  return { jwksUri: document["jwks_uri"] as string };
+  const refusal = refusalOf(check, document);
+  if (refusal !== null) return { finding: failed("oidc_invalid", refusal) };
+  const endpoints = new Map<string, URL>();
+  for (const field of ENDPOINTS) {
+    const text = document[field];
+    if (text === undefined || text === null) continue;
+    const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : null;
+    if (url === null || !/^https?:$/.test(url.protocol))
+      return { finding: failed("oidc_invalid", `${field} is no URL: ${plain(String(text), 200)}`) };
+    endpoints.set(field, url);
+  }
+  return { endpoints };
+}
+
+const ENDPOINTS = ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"] as const;
+/** What Home Assistant's login asks of a document that says something of it at all (facts: "OIDC in HA"). */
+const OFFERED: readonly (readonly [field: string, wanted: string])[] = [
+  ["response_types_supported", "code"],
+  ["response_modes_supported", "query"],
+  ["grant_types_supported", "authorization_code"],
+  ["code_challenge_methods_supported", "S256"],
+];
+
+function refusalOf(check: OidcCheck, document: Fields): string | null {
+  const algorithm: readonly (readonly [string, string])[] =
+    check.algorithm === undefined ? [] : [["id_token_signing_alg_values_supported", check.algorithm]];
+  for (const [field, wanted] of [...OFFERED, ...algorithm]) {
+    const offered = document[field];
+    if (Array.isArray(offered) && !offered.includes(wanted))
+      return `${field} does not offer ${wanted}: ${plain(offered.slice(0, 16).join(", "), 120)}`;
+  }
+  return null;
+}
+
+/** Where an endpoint may be asked: at the issuer's own host, or at one that the house has declared; null: nowhere. */
+function placeOf(check: OidcCheck, uri: URL, address: string): Omit<OidcPeer, "host"> | null {
+  if (uri.protocol !== "https:") return null;
+  if (uri.hostname === new URL(check.issuer).hostname) {
+    const port = uri.port === "" ? (check.port === 443 ? 443 : samePort(check, uri)) : Number(uri.port);
+    return { address, port, ca_pem: check.ca_pem };
+  }
+  const peer = check.peers?.find(({ host }) => host === uri.hostname);
+  return peer === undefined ? null : { ...peer, port: uri.port === "" ? peer.port : Number(uri.port) };
 }
 
 async function askKeys(
   check: OidcCheck,
-  jwksUri: string,
+  endpoints: ReadonlyMap<string, URL>,
   address: string,
   ports: OidcPorts,
   signal: AbortSignal,
   limits: HttpsLimits,
 ): Promise<Finding> {
-  let uri: URL;
-  try {
-    uri = new URL(jwksUri);
-  } catch {
-    return failed("oidc_invalid", `jwks_uri is no URL: ${plain(jwksUri, 200)}`);
-  }
-  const host = new URL(check.issuer).hostname;
-  if (uri.protocol !== "https:" || uri.hostname !== host)
-    return passed(plain(`keys not checked: they are at ${uri.protocol}//${uri.host}`));
+  const uri = endpoints.get("jwks_uri")!;
+  const place = placeOf(check, uri, address);
+  if (place === null) return passed(plain(`keys not checked: they are at ${uri.protocol}//${uri.host}`));
   if (limits.total < JWKS_TIME_MIN) return failed("http_timeout", "no time was left to fetch the keys");
-  const port = uri.port === "" ? (check.port === 443 ? 443 : samePort(check, uri)) : Number(uri.port);
   const exchange = await ports.https.get(
     {
-      address,
-      port,
-      serverName: host,
+      address: place.address,
+      port: place.port,
+      serverName: uri.hostname,
       path: `${uri.pathname}${uri.search}`,
-      caPem: check.ca_pem,
-      bodyMax: 65_536,
+      caPem: place.ca_pem,
+      bodyMax: BODY_MAX,
       limits,
     },
     signal,
@@ -92,7 +141,7 @@ async function askKeys(
     const timedOut = exchange.reply.fault.timedOut && exchange.reply.fault.stage === "exchange";
     return failed(timedOut ? "http_timeout" : "oidc_jwks_invalid", `the keys: ${exchange.reply.fault.message}`);
   }
-  return judgeKeys(exchange.reply.value);
+  return judgeKeys(exchange.reply.value, ports.importsKey ?? (() => true));
 }
 
 /** A document that names no port is served behind another one in a lab or behind a port forward: ask where discovery answered. */
@@ -100,20 +149,79 @@ function samePort(check: OidcCheck, uri: URL): number {
   return new URL(check.issuer).port === uri.port ? check.port : 443;
 }
 
-function judgeKeys(reply: HttpReply): Finding {
+/**
+ * The other declared hosts that the login passes through: a connection and a certificate for each, once. What the house does not
+ * declare is named and left alone.
+ */
+async function askPeers(
+  check: OidcCheck,
+  endpoints: ReadonlyMap<string, URL>,
+  keys: Finding,
+  ports: OidcPorts,
+  signal: AbortSignal,
+  left: () => HttpsLimits,
+): Promise<Finding> {
+  const own = new URL(check.issuer).hostname;
+  const others = new Map(
+    [...endpoints].filter(([, uri]) => uri.hostname !== own).map(([field, uri]) => [uri.host, { field, uri }]),
+  );
+  const untold: string[] = [];
+  for (const [host, { field, uri }] of others) {
+    const place = placeOf(check, uri, "");
+    if (place === null) {
+      untold.push(`${field} at ${uri.protocol}//${host}`);
+      continue;
+    }
+    if (left().total < JWKS_TIME_MIN) return failed("http_timeout", `no time was left to look at ${host}`);
+    const question = {
+      address: place.address,
+      port: place.port,
+      serverName: uri.hostname,
+      path: "/",
+      caPem: place.ca_pem,
+    };
+    const seen = await exchangeHttps(
+      question,
+      ports,
+      signal,
+      () => {},
+      left(),
+      async () => passed(),
+    );
+    if (!seen.ok && !isOfThePage(seen.failure))
+      return { ...seen, detail: plain(`${field} at ${host}: ${seen.detail ?? ""}`) };
+  }
+  const more = untold.length === 0 ? null : `not declared, so not asked: ${untold.join(", ")}`;
+  return more === null || keys.detail !== null ? keys : passed(plain(more));
+}
+
+/** Its front page is not the question: only whether one gets there, and by which certificate. */
+const isOfThePage = (failure: Finding["failure"]): boolean =>
+  failure === "http_encoding" || failure === "http_too_large";
+
+function judgeKeys(reply: HttpReply, imports: (key: Fields) => boolean): Finding {
   if (reply.status !== 200) return failed("oidc_jwks_invalid", `the keys answered HTTP ${reply.status}`);
   if ((reply.headers["content-encoding"] ?? "identity") !== "identity")
     return failed("oidc_jwks_invalid", "the keys came in an encoding that was not asked for");
   const keys = jsonObject(reply.body)?.["keys"];
   if (!Array.isArray(keys)) return failed("oidc_jwks_invalid", "the keys are no JSON Web Key Set");
-  if (!keys.some(isPublicKey)) return failed("oidc_jwks_invalid", `none of ${keys.length} keys could be imported`);
-  return passed();
+  const signing = keys
+    .slice(0, KEYS_MAX)
+    .filter((key): key is Fields => isPublicKey(key) && key["use"] !== "enc" && imports(key));
+  if (signing.length === 0)
+    return failed("oidc_jwks_invalid", `none of ${keys.length} keys could be imported to check signatures`);
+  return passed(
+    signing.some((key) => typeof key["kid"] !== "string") ? "a key has no kid: some logins refuse it" : null,
+  );
 }
+
+/** Providers that rotate hold two or three. */
+const KEYS_MAX = 32;
 
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
 /** Whether a JSON Web Key has the public members of its type (RFC 7518, section 6, and RFC 8037). */
-function isPublicKey(key: unknown): boolean {
+function isPublicKey(key: unknown): key is Fields {
   if (typeof key !== "object" || key === null) return false;
   const members = key as Readonly<Record<string, unknown>>;
   const has = (name: string) => typeof members[name] === "string" && BASE64URL.test(members[name]);

@@ -29,9 +29,16 @@ export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly o
 export interface DnsRequest {
   readonly address: string;
   readonly port: number;
-  readonly transport: "udp" | "tcp";
+  readonly transport: "udp" | "tcp" | "tls";
   readonly query: Uint8Array;
   readonly timeout: Millis;
+  /** For the transport `tls` (RFC 7858). */
+  readonly tls?: {
+    /** Sent in SNI where it is a name, and looked for in the certificate. */
+    readonly serverName: string;
+    readonly caPem: string | null;
+    readonly onCertificate: (shown: ShownCertificate | null) => void;
+  };
 }
 
 /** What one way of asking this machine's resolver brought; `failure` is the library's word, such as ENOTFOUND or ETIMEOUT. */
@@ -188,4 +195,6 @@ export interface ProbePorts {
   readonly packetSockets: PacketSockets;
   /** Absent where there is no system to ask, as on Workers. */
   readonly system?: SystemResolvers;
+  /** Whether a JSON Web Key can be imported as a public key; absent: its members alone are looked at. */
+  readonly importsKey?: (key: Readonly<Record<string, unknown>>) => boolean;
 }

@@ -21,6 +21,7 @@ declare module "dns-packet" {
     readonly flags: number;
     readonly rcode: string;
     readonly flag_tc: boolean;
+    readonly flag_ad: boolean;
     readonly questions: readonly Question[];
     readonly answers: readonly Answer[];
   }

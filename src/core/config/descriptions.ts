@@ -22,7 +22,15 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "targets.*.checks[].dns.name": "The name that is asked for.",
   "targets.*.checks[].dns.type": "The record's type.",
   "targets.*.checks[].dns.expect": "The records that must come, exactly these; without it any answer is good.",
-  "targets.*.checks[].dns.transport": "UDP, or TCP, which also says whether the address refuses.",
+  "targets.*.checks[].dns.transport":
+    "UDP; TCP, which also says whether the address refuses; or tls, DNS over TLS with the certificate judged besides.",
+  "targets.*.checks[].dns.server_name":
+    "With transport tls: the name that the certificate must be for; without it, the address itself.",
+  "targets.*.checks[].dns.ca_file": "With transport tls: the authority in PEM form, where the system does not know it.",
+  "targets.*.checks[].dns.ad": "The resolver must vouch for the answer by DNSSEC (the AD flag).",
+  "targets.*.checks[].dns.rrsig": "A DNSSEC signature must come with the records.",
+  "targets.*.checks[].dns.as_system":
+    "Asks the vantage's own resolver too, by c-ares as Home Assistant does and by libc, and tells when the name leads elsewhere there, such as to a public address after Home Assistant OS fell back to a public resolver. Never a vote for a repair; its silence is shown, not told. For A and AAAA.",
   "targets.*.checks[].dns.upstream":
     "The answer says something of the Internet behind the resolver, not of the address.",
   "targets.*.checks[].dns.port": "The resolver's port.",
@@ -37,10 +45,21 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "targets.*.checks[].https.ca_file":
     "The authority that signed the certificate, in PEM form, where the system does not know it.",
   "targets.*.checks[].https.cert_days_min": "The certificate is told as expiring below so many days.",
+  "targets.*.checks[].https.body":
+    "What the page must hold, letter by letter: a sign-in page that answers 200 with an error on it is found this way. At most 64 KiB are read.",
+  "targets.*.checks[].https.body.equals": "The whole text.",
+  "targets.*.checks[].https.body.contains": "Texts that must all be in it.",
+  "targets.*.checks[].https.body.lacks": "Texts that must not be in it.",
+  "targets.*.checks[].https.headers": "Headers of the answer by their names, and what each must say.",
+  "targets.*.checks[].https.headers.*.equals": "The whole value.",
+  "targets.*.checks[].https.headers.*.contains": "Texts that must all be in it.",
+  "targets.*.checks[].https.headers.*.lacks": "Texts that must not be in it; a header that is absent lacks everything.",
   "targets.*.checks[].https.schedule": "A schedule of its own.",
   "targets.*.checks[].oidc":
     "The OpenID discovery document, as Home Assistant's login reads it: status, JSON, issuer, keys.",
   "targets.*.checks[].oidc.issuer": "The issuer, exactly as the application has it, with its last slash.",
+  "targets.*.checks[].oidc.algorithm":
+    "How Home Assistant wants id tokens signed, such as RS256: the document must offer it.",
   "targets.*.checks[].oidc.port": "The port; the issuer's, else 443.",
   "targets.*.checks[].oidc.ca_file":
     "The authority that signed the certificate, in PEM form; without it, that of an https check of the same name, else the system's.",

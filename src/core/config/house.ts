@@ -1,4 +1,4 @@
-import type { PlanCheck } from "../plan.ts";
+import type { DnsCheck, PlanCheck } from "../plan.ts";
 import type { CheckConfig, Config, HostConfig, LinkConfig, SpeakerConfig, VantageConfig } from "./schema.ts";
 
 /** A target with its checks in the form in which a vantage gets them. */
@@ -97,7 +97,7 @@ export function resolveHouse(
   const { link: _l, links: _ls, speaker: _s, speakers: _ss, host: _h, hosts: _hs, ...rest } = config;
   const house: House = {
     ...rest,
-    targets,
+    targets: targets.map((target) => withPeers(target, targets)),
     groups,
     links,
     speakers,
@@ -128,8 +128,7 @@ function planChecks(checks: readonly CheckConfig[], files: (path: string) => str
   };
   return checks.map((check): PlanCheck => {
     if ("dns" in check) {
-      const { schedule, expect, ...dns } = check.dns;
-      return { kind: "dns", id: unique(`dns:${dns.name}`), ...dns, expect: expect ?? null, ...own(schedule) };
+      return { kind: "dns", id: unique(`dns:${check.dns.name}`), ...dnsPlan(check.dns, files) };
     }
     if ("https" in check) {
       const { schedule, ca_file, ...https } = check.https;
@@ -142,7 +141,7 @@ function planChecks(checks: readonly CheckConfig[], files: (path: string) => str
       };
     }
     if ("oidc" in check) {
-      const { schedule, ca_file, issuer, port } = check.oidc;
+      const { schedule, ca_file, issuer, port, algorithm } = check.oidc;
       const caFile = ca_file ?? siblingCa(checks, issuer);
       return {
         kind: "oidc",
@@ -150,12 +149,54 @@ function planChecks(checks: readonly CheckConfig[], files: (path: string) => str
         issuer,
         port: port ?? portOf(issuer),
         ca_pem: pem(caFile, files),
+        ...(algorithm === undefined ? {} : { algorithm }),
         ...own(schedule),
       };
     }
     return { kind: "tcp", id: unique(`tcp:${check.tcp.port}`), port: check.tcp.port, ...own(check.tcp.schedule) };
   });
 }
+
+/** Where DNS over TLS listens (RFC 7858, 3.1), unless the port of plain DNS was changed by hand. */
+const DNS_PORT = 53;
+const DOT_PORT = 853;
+
+function dnsPlan(
+  check: Extract<CheckConfig, { dns: unknown }>["dns"],
+  files: (path: string) => string | null,
+): Omit<DnsCheck, "kind" | "id"> {
+  const { schedule, expect, ca_file, ...dns } = check;
+  return {
+    ...dns,
+    port: dns.transport === "tls" && dns.port === DNS_PORT ? DOT_PORT : dns.port,
+    expect: expect ?? null,
+    ...(ca_file === undefined ? {} : { ca_pem: pem(ca_file, files) }),
+    ...own(schedule),
+  };
+}
+
+/**
+ * The hosts that a document of this issuer may name, and where each is to be asked: what the house itself declares as https checks.
+ * Nothing else is dialled, or a document could send a vantage anywhere.
+ */
+function withPeers(target: Target, all: readonly Target[]): Target {
+  const declared = all.flatMap(({ addresses, checks }) =>
+    checks.flatMap((check) =>
+      check.kind === "https"
+        ? [{ host: check.host.toLowerCase(), address: addresses[0]!, port: check.port, ca_pem: check.ca_pem }]
+        : [],
+    ),
+  );
+  const checks = target.checks.map((check): PlanCheck => {
+    if (check.kind !== "oidc") return check;
+    const others = declared.filter(({ host }) => host !== hostOfUrl(check.issuer));
+    const peers = others.filter(({ host }, index) => others.findIndex((other) => other.host === host) === index);
+    return peers.length === 0 ? check : { ...check, peers: peers.slice(0, PEERS_MAX) };
+  });
+  return { ...target, checks };
+}
+/** A document names five endpoints at most. */
+const PEERS_MAX = 16;
 
 const own = (schedule: string | undefined) => (schedule === undefined ? {} : { schedule });
 

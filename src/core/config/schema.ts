@@ -29,6 +29,13 @@ const duration = z
   .transform((text) => parseDuration(text) ?? 0);
 const defaulted = (fallback: string) => duration.prefault(fallback);
 
+/** Compared letter by letter: an expression of a stranger could take for ever. */
+const words = z.array(z.string().min(1).max(1_024)).min(1).max(16);
+const textRule = z.strictObject({
+  equals: z.string().max(4_096).optional(),
+  contains: words.optional(),
+  lacks: words.optional(),
+});
 const dnsCheck = z.strictObject({
   name: z.string().min(1).max(253),
   type: z
@@ -36,7 +43,12 @@ const dnsCheck = z.strictObject({
     .regex(/^[A-Z0-9]{1,10}$/)
     .default("A"),
   expect: z.array(z.string().max(512)).optional(),
-  transport: z.enum(["udp", "tcp"]).default("udp"),
+  transport: z.enum(["udp", "tcp", "tls"]).default("udp"),
+  server_name: hostname.optional(),
+  ca_file: path.optional(),
+  ad: z.boolean().optional(),
+  rrsig: z.boolean().optional(),
+  as_system: z.boolean().optional(),
   upstream: z.boolean().default(false),
   port: port.default(53),
   schedule: cron.optional(),
@@ -48,10 +60,18 @@ const httpsCheck = z.strictObject({
   status: z.array(z.number().int().min(100).max(599)).min(1).default([200]),
   ca_file: path.optional(),
   cert_days_min: z.number().int().min(0).max(3_650).default(14),
+  body: textRule.optional(),
+  headers: z
+    .record(z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, "the name of a header"), textRule)
+    .optional(),
   schedule: cron.optional(),
 });
 const oidcCheck = z.strictObject({
   issuer: z.url({ protocol: /^https$/, error: "an https:// URL" }),
+  algorithm: z
+    .string()
+    .regex(/^[A-Za-z0-9]{2,16}$/, "a signing algorithm such as RS256")
+    .optional(),
   port: port.optional(),
   ca_file: path.optional(),
   schedule: cron.optional(),

@@ -55,6 +55,8 @@ const WRONG: ReadonlySet<FailureCode> = new Set<FailureCode>([
   "dns_malformed",
   "dns_truncated",
   "http_status",
+  "http_header",
+  "http_body",
   "http_encoding",
   "http_too_large",
   "oidc_not_json",

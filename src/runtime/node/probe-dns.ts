@@ -1,9 +1,11 @@
 import { createSocket } from "node:dgram";
-import { isIPv6 } from "node:net";
+import { isIPv6, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { MESSAGE_MAX } from "../../probes/dns-message.ts";
 import type { Attempt, DnsRequest, DnsTransport } from "../../probes/port.ts";
 import { monoMillis } from "./clock.ts";
 import { faultOf, openSocket, timeoutFault } from "./probe-socket.ts";
+import { handshake, shownBy } from "./probe-tls.ts";
 
 type Accept = (message: Uint8Array) => boolean;
 
@@ -50,12 +52,18 @@ function overUdp(request: DnsRequest, accept: Accept, signal: AbortSignal): Prom
   });
 }
 
-/** Two bytes of length before each message (RFC 1035, 4.2.2). One time limit for the connection and the answer. */
+/** Two bytes of length before each message (RFC 1035, 4.2.2), over TLS too (RFC 7858, 3.3). One time limit for all of it. */
 async function overTcp(request: DnsRequest, accept: Accept, signal: AbortSignal): Promise<Attempt<Uint8Array>> {
   const until = monoMillis() + request.timeout;
   const opened = await openSocket(request.address, request.port, request.timeout, signal);
   if (!opened.ok) return opened;
-  const socket = opened.value;
+  const plainSocket = opened.value;
+  const secured = request.tls === undefined ? null : await secure(plainSocket, request.tls, until, signal);
+  if (secured?.ok === false) {
+    plainSocket.destroy();
+    return secured;
+  }
+  const socket = secured === null ? plainSocket : secured.value;
   const answer = await new Promise<Attempt<Uint8Array>>((resolve) => {
     const silent = () => resolve(timeoutFault("connect", `connected, and no answer in ${request.timeout} ms`));
     const timer = setTimeout(silent, Math.max(0, until - monoMillis()));
@@ -84,5 +92,18 @@ async function overTcp(request: DnsRequest, accept: Accept, signal: AbortSignal)
     socket.write(frame);
   });
   socket.destroy();
+  plainSocket.destroy();
   return answer;
+}
+
+async function secure(
+  socket: Socket,
+  tls: NonNullable<DnsRequest["tls"]>,
+  until: number,
+  signal: AbortSignal,
+): Promise<Attempt<TLSSocket>> {
+  const left = Math.max(1, Math.round(until - monoMillis()));
+  const secured = await handshake(socket, { ...tls, timeout: left }, signal);
+  if (secured.ok) tls.onCertificate(shownBy(secured.value, tls.serverName));
+  return secured;
 }

@@ -1,4 +1,4 @@
-import { randomInt } from "node:crypto";
+import { createPublicKey, type JsonWebKey, randomInt } from "node:crypto";
 import type { Clock, ProbePorts } from "../../probes/port.ts";
 import { monoMillis } from "./clock.ts";
 import { dnsTransport } from "./probe-dns.ts";
@@ -38,5 +38,14 @@ export function createProbePorts(choice: { readonly whoHas?: boolean } = {}): Pr
     links: createLinkTable(),
     packetSockets,
     system: createSystemResolvers(),
+    importsKey,
   };
+}
+
+function importsKey(key: Readonly<Record<string, unknown>>): boolean {
+  try {
+    return createPublicKey({ key: key as JsonWebKey, format: "jwk" }).type === "public";
+  } catch {
+    return false;
+  }
 }
