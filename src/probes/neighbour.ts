@@ -26,7 +26,7 @@ export async function askNeighbour(
   let asked: WhoHasResult = { asked: false, answers: [], detail: null };
   let count = 0;
   // One after the other: two iputils arping at once on a device steal each other's answers.
-  while (count < tries && !signal.aborted && before.device !== null && !address.includes(":")) {
+  while (count < tries && !signal.aborted && before.device !== null) {
     count++;
     asked = await ports.whoHas.ask(address, before.device, signal);
     if (!asked.asked || asked.answers.length > 0) break;
@@ -51,7 +51,7 @@ function judge(
 ): Finding {
   if (before.way === "none") return failed("unreachable", `no route to ${address}`);
   if (asked.asked && asked.answers.length === 0)
-    return failed("no_neighbour", `nobody answers who-has ${address}${held(before)}`);
+    return failed("no_neighbour", `nobody answers ${question(address)}${held(before)}`);
   if (!asked.asked && isAbsent(before))
     return failed("no_neighbour", `the neighbour table says ${before.state} for ${address}`);
   const answered = [...new Set(asked.answers.map((answer) => answer.mac))];
@@ -63,6 +63,10 @@ function judge(
   const where = answered.includes(wrong) ? "answers for" : "is still in the neighbour table for";
   return failed("mac_unexpected", `${wrong} ${where} ${address}, expected ${target.mac}`);
 }
+
+/** ARP for IPv4, neighbour discovery for IPv6: the same question by other names. */
+const question = (address: string): string =>
+  address.includes(":") ? `the neighbour solicitation for ${address}` : `who-has ${address}`;
 
 function held(before: NeighbourView): string {
   return before.mac === null ? "" : `, though ${before.mac} is still in the neighbour table (${before.state})`;

@@ -157,7 +157,7 @@ export interface WhoHasResult {
   readonly detail: string | null;
 }
 
-/** Broadcasts one ARP request and collects every answer of the next half second, not the first alone: two answers are a finding. */
+/** Sends one ARP request, or for IPv6 one neighbour solicitation, and collects every answer of the next half second, not the first alone: two answers are a finding. */
 export interface WhoHas {
   ask(address: string, device: string, signal: AbortSignal): Promise<WhoHasResult>;
 }

@@ -20,6 +20,7 @@ import { parseLinkLine } from "../../src/runtime/node/link-events.ts";
 import { parseLinkTable, parsePacketSockets, parseReversePathDrops } from "../../src/runtime/node/link-facts.ts";
 import { parseLinks } from "../../src/runtime/node/probe-links.ts";
 import { parseGateway, parseNeighbours, parseRoute } from "../../src/runtime/node/probe-neighbours.ts";
+import { parseSolicited } from "../../src/runtime/node/probe-solicit.ts";
 import { dialectOf, parseArping } from "../../src/runtime/node/probe-who-has.ts";
 import { bounded, hold, mutatedBytes, mutatedText } from "./settings.ts";
 
@@ -75,6 +76,7 @@ const NEIGH_JSON = '[{"dst":"192.168.8.1","dev":"eth0","lladdr":"02:00:00:00:00:
 const ROUTE_JSON = '[{"dst":"192.168.8.53","gateway":"192.168.8.1","dev":"eth0","prefsrc":"192.168.8.9"}]';
 const ARPING = [
   "60 bytes from f2:5a:5f:84:40:e8 (192.168.8.53): index=0 time=5.2 msec\n--- 192.168.8.53 statistics ---\n1 packets transmitted\n",
+  "Target link-layer address: 66:94:1A:EC:7C:53\n from fd00::2\nNo response.\n",
   "Unicast reply from 192.168.8.53 [F2:5A:5F:84:40:E8]  0.8ms\nSent 1 probes (1 broadcast(s))\n",
 ];
 
@@ -104,6 +106,7 @@ test("whatever ip, arping and the kernel print, they are read or not, and never 
       () => parseNeighbours(text),
       () => parseGateway(text),
       () => parseArping(text, text),
+      () => parseSolicited(text, text),
       () => dialectOf(text),
     ];
     for (const parse of parsers) bounded(parse);

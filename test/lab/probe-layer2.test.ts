@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import type { RoundResult } from "../../src/probes/round.ts";
+import { findProgram } from "../../src/runtime/node/probe-command.ts";
 import { inNamespaces, skipReason } from "./namespaces.ts";
 
 const skip = skipReason();
@@ -31,9 +32,25 @@ describe("layer 2, on a real bridge with real ARP", { skip }, () => {
   });
 
   test("nobody there: every check says no_neighbour, though UDP and TCP only time out", () => {
-    for (const check of rounds.none.checks) assert.equal(check.failure, "no_neighbour", check.id ?? "");
+    for (const check of rounds.none.checks.filter(({ target }) => target === "resolver"))
+      assert.equal(check.failure, "no_neighbour", check.id ?? "");
     assert.deepEqual(answers(rounds.none), []);
     assert.equal(rounds.none.control.ok, true);
+  });
+
+  const noNdisc6 = findProgram("ndisc6") === null && "missing: ndisc6";
+  test("IPv6: one that answers, two that answer, and nobody", { skip: noNdisc6 }, () => {
+    const six = (round: RoundResult) => round.checks.find(({ target }) => target === "six")!;
+    const macs = (round: RoundResult) =>
+      six(round)
+        .evidence?.answers?.map(({ mac }) => mac)
+        .sort();
+    assert.equal(six(rounds.one).failure, null, six(rounds.one).detail ?? "");
+    assert.deepEqual(macs(rounds.one), [ONE]);
+    assert.equal(six(rounds.both).failure, "mac_conflict");
+    assert.deepEqual(macs(rounds.both), [ONE, TWO]);
+    assert.equal(six(rounds.none).failure, "no_neighbour");
+    assert.match(six(rounds.none).detail!, /nobody answers the neighbour solicitation/);
   });
 
   test("a vantage whose own path is broken says so", () => {

@@ -8,6 +8,7 @@ import { judgeSpeaker } from "../../src/probes/speaker.ts";
 import { parseLinks, parsePacketSockets } from "../../src/runtime/node/probe-links.ts";
 import { parseGateway, parseNeighbours, parseRoute } from "../../src/runtime/node/probe-neighbours.ts";
 import { clock } from "../../src/runtime/node/probe-ports.ts";
+import { parseSolicited } from "../../src/runtime/node/probe-solicit.ts";
 import { dialectOf, parseArping } from "../../src/runtime/node/probe-who-has.ts";
 
 const [OURS, OTHER, PARENT] = ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"] as const;
@@ -178,4 +179,20 @@ test("without the right to ask, the table alone decides, and no answers are clai
 test("text of the network becomes visible escapes, and never more than the limit", () => {
   assert.equal(plain("a\u001b[31m\r\nb\u202ec"), "a\\u001b[31m\\u000d\\u000ab\\u202ec");
   assert.ok(plain("\u0000".repeat(1_000)).length <= 512);
+});
+
+test("ndisc6: every MAC once, silence only where it says that it waited, and the missing right by its name", () => {
+  const two =
+    "Soliciting fd00::2 (fd00::2) on eth0...\nTarget link-layer address: 66:94:1A:EC:7C:53\n from fd00::2\nTarget link-layer address: 02:00:00:00:00:01\n from fd00::2\nTarget link-layer address: 66:94:1A:EC:7C:53\n from fd00::2\n";
+  assert.deepEqual(
+    parseSolicited(two, "").answers.map(({ mac }) => mac),
+    ["66:94:1a:ec:7c:53", "02:00:00:00:00:01"],
+  );
+  const silence = parseSolicited("Soliciting fd00::9 (fd00::9) on eth0...\nTimed out.\nNo response.\n", "");
+  assert.deepEqual([silence.asked, silence.answers], [true, []]);
+  for (const said of ["Raw IPv6 socket: Operation not permitted\n", "eth9: No such device\n", ""]) {
+    const unasked = parseSolicited("", said);
+    assert.equal(unasked.asked, false);
+    assert.match(unasked.detail!, /not solicited/);
+  }
 });

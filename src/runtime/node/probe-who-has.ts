@@ -2,6 +2,7 @@ import type { WhoHasAnswer } from "../../core/observation.ts";
 import type { WhoHas, WhoHasResult } from "../../probes/port.ts";
 import { monoMillis } from "./clock.ts";
 import { findProgram, runCommand } from "./probe-command.ts";
+import { createSolicit, SOLICIT_REFUSED } from "./probe-solicit.ts";
 
 type Dialect = "habets" | "iputils";
 
@@ -16,6 +17,8 @@ const ANSWERS_MAX = 16;
  */
 export function createWhoHas(): WhoHas {
   const path = findProgram("arping");
+  const solicit = createSolicit();
+  let solicitRefusedUntil = 0;
   const turns = new Map<string, Promise<unknown>>();
   let dialect: Promise<Dialect> | null = null;
   let refusedUntil = 0;
@@ -27,8 +30,16 @@ export function createWhoHas(): WhoHas {
     return parseArping(stdout, stderr);
   }
 
+  async function askIpv6(address: string, device: string, signal: AbortSignal): Promise<WhoHasResult> {
+    if (monoMillis() < solicitRefusedUntil) return unasked(SOLICIT_REFUSED);
+    const result = await solicit(address, device, signal);
+    if (result.detail === SOLICIT_REFUSED) solicitRefusedUntil = monoMillis() + REFUSED_FOR_MS;
+    return result;
+  }
+
   return {
     async ask(address, device, signal): Promise<WhoHasResult> {
+      if (address.includes(":")) return askIpv6(address, device, signal);
       if (path === null) return unasked("who-has not asked: arping is not installed");
       if (monoMillis() < refusedUntil) return unasked(REFUSED);
       dialect ??= runCommand(path, ["--help"]).then(({ stdout, stderr }) => dialectOf(stdout + stderr));

@@ -29,6 +29,7 @@ const PLAN: Plan = {
         { kind: "neighbour", id: "neighbour" },
       ],
     },
+    { name: "six", addresses: ["fd09::53"], mac: MACS.one, also: {}, checks: [{ kind: "neighbour", id: "neighbour" }] },
   ],
   links: [],
   spool_max: 10,
@@ -49,9 +50,10 @@ function build(): void {
         ip link set v${index} master br9 up; ip -n ${name} link set lo up`);
   }
   for (const name of ["one", "two"] as const) {
-    sh(`ip -n ${name} link set eth0 address ${MACS[name]}; ip -n ${name} addr add 10.9.0.53/24 dev eth0`);
+    sh(`ip -n ${name} link set eth0 address ${MACS[name]}; ip -n ${name} addr add 10.9.0.53/24 dev eth0
+        ip -n ${name} addr add fd09::53/64 dev eth0 nodad`);
   }
-  sh(`ip -n asker addr add 10.9.0.2/24 dev eth0; ip -n asker link set eth0 up; ip -n asker route add default via 10.9.0.1
+  sh(`ip -n asker addr add 10.9.0.2/24 dev eth0; ip -n asker addr add fd09::2/64 dev eth0 nodad; ip -n asker link set eth0 up; ip -n asker route add default via 10.9.0.1
       ip -n gate addr add 10.9.0.1/24 dev eth0; ip -n gate link set eth0 up; ip -n one link set eth0 up`);
 }
 
