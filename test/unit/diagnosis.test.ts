@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { HostFacts } from "../../src/core/facts.ts";
 import { FORMER_MAC, factsOf, houseOf, LINK_MAC, OTHER_MAC, PARENT_MAC, type Sight, stage } from "../support/house.ts";
 
 const both = (sight: Sight) => ({ resolver: sight, proxy: sight });
@@ -128,6 +129,21 @@ test("only the VM fails while the LAN has looked since: vm_path, told and not he
   for (let round = 0; round < 3; round++) world.rounds(1, both(timeouts), ["guest"]).rounds(1, {}, ["desk"]);
   const seen = world.assess();
   assert.deepEqual([seen.cause, seen.from], ["vm_path", null]);
+});
+
+test("a VM that fails alone is told by the way libvirt plugs it in, where its files say it", () => {
+  const guests = [{ name: "haos", type: "direct", source: "br-lan", mac: null, filter: null }];
+  const told = (facts: Partial<HostFacts>) => {
+    const world = calm().facts(facts);
+    for (let round = 0; round < 3; round++) world.rounds(1, both(timeouts), ["guest"]).rounds(1, {}, ["desk"]);
+    return world.facts(facts).assess().advice ?? "";
+  };
+  assert.match(told({ guests }), /^virsh edit haos .*macvtap on br-lan/);
+  assert.match(
+    told({ guests: [{ ...guests[0]!, type: "bridge", filter: "no-arp" }] }),
+    /^virsh nwfilter-dumpxml no-arp /,
+  );
+  assert.match(told({ guests: [{ ...guests[0]!, source: "eno9", name: "$(x)" }] }), /^bridge -d link/);
 });
 
 test("until the LAN has looked, a failing VM is undecided", () => {

@@ -214,3 +214,66 @@ test("Kubernetes that does not answer is told, and the addresses stay fine", () 
   assert.equal(report.cause, null);
   assert.match(report.verdict, /are fine from here, and something else is not: The Kubernetes API/);
 });
+
+const guest = { name: "haos", type: "bridge", source: "br-lan", mac: null, filter: null };
+
+test("A guest on macvtap and one behind a filter of libvirt are named, with what to type", () => {
+  const report = onHost({ guests: [{ ...guest, type: "direct" }] });
+  assert.ok(texts(report, "warning").some((text) => /^haos .*macvtap on br-lan/.test(text)));
+  assert.ok(report.findings.some((finding) => finding.advice?.startsWith("virsh domiflist haos ")));
+  const filtered = onHost({ guests: [{ ...guest, filter: "clean-traffic" }] });
+  assert.ok(texts(filtered, "good").some((text) => text.includes("haos is behind the nwfilter clean-traffic")));
+  assert.deepEqual(texts(onHost({ guests: [guest, { ...guest, type: "direct", source: "eno9" }] }), "warning"), []);
+});
+
+test("Whether the macvlan is needed: what was measured, and the smaller cures that this host shows", () => {
+  const needOf = (report: ReturnType<typeof examine>) => report.findings.find((finding) => finding.layer === "need")!;
+  const calm = needOf(onHost());
+  assert.match(calm.text, /^lb0 is probably not needed: .* 12 combinations/);
+  assert.match(calm.evidence[0]!, /nothing stands out/);
+  assert.match(needOf(onHost({}, { parentKind: null })).text, /cannot be told: br-lan is no bridge/);
+  const ports = [{ name: "vnet1", carrier: true, hairpin: false, uplink: false }];
+  const entry = { service: "net/dns", addresses: [DNS], covered: true, interfaces: null, reason: "ad names none" };
+  const ill = needOf(
+    onHost(
+      {
+        ports,
+        guests: [
+          { ...guest, type: "direct" },
+          { ...guest, name: "web", filter: "no-arp" },
+        ],
+        advertised: [entry],
+        endpoints: [{ service: "web/proxy", ready: 0 }],
+      },
+      {},
+    ),
+  );
+  for (const cure of [
+    "endpoints of web/proxy",
+    "`interfaces:`",
+    "haos onto the bridge",
+    "no-arp before web",
+    "vnet1 hairpin on",
+  ])
+    assert.ok(ill.evidence[0]!.includes(cure), `${cure} in ${ill.evidence[0]}`);
+  assert.match(needOf(onHost({ brnf: 0 }, { rpFilterAll: 2 })).evidence[0]!, /rp_filter 0/);
+});
+
+test("The bridge's table: flooding is told at brnf 0 alone, and a MAC that was learnt behind a port at any", () => {
+  assert.deepEqual(texts(onHost({ fdb: [], brnf: 1 }), "warning"), []);
+  assert.match(texts(onHost({ fdb: [], brnf: 0 }), "warning")[0]!, /flooded to every port/);
+  assert.deepEqual(texts(onHost({ fdb: [{ port: "br-lan", state: "permanent" }], brnf: 0 }), "warning"), []);
+  assert.match(texts(onHost({ fdb: [{ port: "vnet7", state: null }] }), "warning")[0]!, /behind vnet7/);
+});
+
+test("BGP resources beside layer 2 are told, and nothing is said where they may not be read", () => {
+  assert.deepEqual(texts(onHost({ bgp: null }), "warning"), []);
+  assert.deepEqual(texts(onHost({ bgp: { peers: [], advertisements: [] } }), "warning"), []);
+  const told = texts(onHost({ bgp: { peers: ["old-router"], advertisements: ["all"] } }), "warning");
+  assert.match(told[0]!, /BGPPeer old-router and BGPAdvertisement all/);
+});
+
+test("A host's page with everything in it still fits a terminal", () => {
+  const page = doctorPage(onHost({ guests: [guest], fdb: [{ port: "br-lan", state: "permanent" }] }), false);
+  assert.ok(page.split("\n").length <= 30, page);
+});

@@ -42,7 +42,10 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
       if (announcedElsewhereHere(scene).length > 0) return `kubectl apply -f - <<'EOF'\n${advertisement(scene)}\nEOF`;
       return `kubectl -n ${namespace} get pods -o wide; hairpin heal`;
     case "vm_path":
-      return `bridge -d link show master ${parent}; virsh domiflist VM   # how the VM is attached; its port's hairpin flag and filters`;
+      return (
+        attachment(scene) ??
+        `bridge -d link show master ${parent}; virsh domiflist VM   # how the VM is attached; its port's hairpin flag and filters`
+      );
     case "not_forwarded":
       return `nstat -az TcpExtIPReversePathFilter; sysctl net.ipv4.conf.${link}.rp_filter; kubectl -n kube-system rollout restart daemonset kube-proxy`;
     case "service_down":
@@ -87,4 +90,20 @@ export function advertisement(scene: Scene): string {
     "    - matchLabels:",
     `        kubernetes.io/hostname: ${node}`,
   ].join("\n");
+}
+
+/** What libvirt's files say of the guests on the parent, where that explains a VM that fails alone. */
+function attachment({ facts, group }: Scene): string | null {
+  const guests = (facts?.guests ?? []).filter((guest) => guest.source === group.link?.parent);
+  const macvtap = guests.find((guest) => guest.type === "direct");
+  if (macvtap !== undefined)
+    return `virsh edit ${typed(macvtap.name, "VM")}   # its card is macvtap on ${macvtap.source}: attach it to the bridge instead (type='bridge')`;
+  const filtered = guests.find((guest) => guest.filter !== null);
+  if (filtered === undefined) return null;
+  return `virsh nwfilter-dumpxml ${typed(filtered.filter, "FILTER")}   # the filter before ${filtered.name}: whether it lets ARP and its answers pass`;
+}
+
+/** A name of another program's file, as it may stand in a command. */
+function typed(name: string | null, otherwise: string): string {
+  return name !== null && /^[\w.-]{1,64}$/.test(name) ? name : otherwise;
 }

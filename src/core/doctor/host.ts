@@ -5,6 +5,8 @@ import type { HostFacts } from "../facts.ts";
 import type { LinkSight, ProcessSight } from "./examination.ts";
 import { filterFinding } from "./filter.ts";
 import { bad, type DoctorFinding, good, list, unknown, warning } from "./finding.ts";
+import { needFinding } from "./need.ts";
+import { portFindings } from "./ports.ts";
 
 /** What the host knows of one link: from the parent up to the process that guards it. */
 export function hostFindings(sight: LinkSight, group: Group): readonly DoctorFinding[] {
@@ -18,6 +20,7 @@ export function hostFindings(sight: LinkSight, group: Group): readonly DoctorFin
     ...speakerFindings(sight, group, link),
     ...kubernetesFindings(sight.facts, group),
     ...advertisementFindings(sight.facts, link),
+    ...bgpFindings(sight.facts, group),
     ...endpointFindings(sight.facts),
     ...processFindings(sight.process, link),
     needFinding(sight, link),
@@ -44,43 +47,6 @@ function linkFindings({ link: is }: HostFacts, link: LinkConfig): DoctorFinding[
   if (differences.length > 0) return [bad("link", `${link.name} is not as declared.`, differences, ensure)];
   const text = `${link.name} is as declared: up, MAC ${is.mac}, mode ${is.mode} on ${is.parent}, rp_filter ${is.rp_filter}, arp_ignore ${is.arp_ignore}.`;
   return [good("link", text)];
-}
-
-function portFindings({ facts, macvtaps }: LinkSight, link: LinkConfig): DoctorFinding[] {
-  const ports = facts.ports ?? [];
-  if (facts.ports === null) return [unknown("ports", `The ports of ${link.parent} were not looked at.`)];
-  if (ports.length === 0)
-    return [good("ports", `${link.parent} has no ports: it is no bridge, or nothing is plugged into it.`)];
-  const say = (port: (typeof ports)[number]) =>
-    `${port.name}${port.uplink === true ? " (uplink)" : ""} hairpin ${port.hairpin === null ? "?" : port.hairpin ? "on" : "off"}`;
-  const shown = ports.slice(0, 6).map(say);
-  const more = ports.length > shown.length ? ` and ${ports.length - shown.length} more` : "";
-  const cut = ports.filter((port) => port.carrier === false);
-  const cutUplinks = cut.filter((port) => port.uplink === true);
-  const findings: DoctorFinding[] = [];
-  if (cutUplinks.length > 0) {
-    const text = `The uplink ${list(cutUplinks.map((port) => port.name))} has no carrier.`;
-    findings.push(
-      bad(
-        "ports",
-        text,
-        ["The flag LOWER_UP is missing."],
-        `ip -br link show master ${link.parent}   # then the cable`,
-      ),
-    );
-  }
-  if (macvtaps.length > 0) {
-    const text = `${list(macvtaps)}: macvtap on ${link.parent}; such guests do not reach the host's own addresses.`;
-    findings.push(
-      warning(
-        "ports",
-        text,
-        ["A macvtap passes no port of the bridge."],
-        "virsh domiflist VM   # attach it to the bridge instead",
-      ),
-    );
-  }
-  return [good("ports", `Ports of ${link.parent}: ${shown.join(", ")}${more}.`), ...findings];
 }
 
 function speakerFindings(sight: LinkSight, group: Group, link: LinkConfig): DoctorFinding[] {
@@ -206,6 +172,17 @@ function advertisementFindings({ advertised }: HostFacts, link: LinkConfig): Doc
   return findings;
 }
 
+/** BGP beside layer 2: mostly left over from a router that is gone, and a second way to the same addresses where it is not. */
+function bgpFindings({ bgp }: HostFacts, group: Group): DoctorFinding[] {
+  if (bgp == null || bgp.peers.length + bgp.advertisements.length === 0) return [];
+  const say = (names: readonly string[], word: string) =>
+    names.length === 0 ? [] : [`${word} ${list(names.slice(0, 4))}`];
+  const found = [...say(bgp.peers, "BGPPeer"), ...say(bgp.advertisements, "BGPAdvertisement")];
+  const text = `MetalLB also has ${list(found)}: left over, or a second way to the same addresses.`;
+  const namespace = group.speaker?.namespace ?? "metallb-system";
+  return [warning("advertisement", text, [], `kubectl -n ${namespace} get bgppeers,bgpadvertisements`)];
+}
+
 function endpointFindings({ endpoints }: HostFacts): DoctorFinding[] {
   if (endpoints === null || endpoints.length === 0) return [];
   const empty = endpoints.filter((entry) => entry.ready === 0);
@@ -277,17 +254,4 @@ function processFindings(process: ProcessSight | null, link: LinkConfig): Doctor
     );
   const text = `hairpin host runs: guard ${process.guard ? "on" : "off"}, ${process.armed ? "armed" : "not armed (it repairs nothing by inference)"}.`;
   return findings.length > 0 ? findings : [good("host_process", text)];
-}
-
-/** Whether this host needs the macvlan at all. Measured, not believed: facts of twelve combinations (docs). */
-function needFinding({ facts, macvtaps }: LinkSight, link: LinkConfig): DoctorFinding {
-  const cures = [
-    "bridge link set dev PORT hairpin on (a VM that is itself the backend)",
-    "the port's own filter (nwfilter, Proxmox)",
-    ...(macvtaps.length > 0 ? [`${list(macvtaps)} onto the bridge instead of macvtap`] : []),
-    ...(facts.brnf === 1 ? [] : ["rp_filter 0"]),
-    "endpoints, and interfaces: of the L2Advertisement (nobody answers at all)",
-  ];
-  const text = `Whether a VM here needs ${link.name} cannot be told from here; a plain ${link.parent} worked in all 12 combinations that were measured. Smaller cures first: ${cures.join("; ")}.`;
-  return unknown("need", text);
 }
