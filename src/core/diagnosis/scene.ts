@@ -17,6 +17,9 @@ const STALE_HOLD: Millis = 30 * SECOND;
 /** A voter that was heard this long after the trouble began has really looked at it. */
 const HEARD_MARGIN: Millis = 200;
 
+/** From the first good answer of a recovery until every address is good everywhere: services are announced one after the other. */
+const RECOVERY: Millis = 2 * SECOND;
+
 /** One eligible vantage's look at one address of a target, in the words that the table of causes needs. */
 export interface Look {
   readonly vantage: Vantage;
@@ -184,7 +187,7 @@ function isOutdated(look: Look, looks: readonly Look[]): boolean {
   return looks.some((good) => {
     if (good === look || good.address !== look.address || !good.good) return false;
     const since = goodSince(good.checks);
-    return since !== null && look.view.at !== null && since > look.view.at;
+    return since !== null && look.view.at !== null && since + RECOVERY > look.view.at;
   });
 }
 
@@ -204,7 +207,7 @@ export function contradicts(scene: Scene, good: Look, bad: Look): boolean {
   const since = goodSince(good.good || neighbour.length === 0 ? good.checks : neighbour);
   if (since === null) return false;
   const turned = scene.troubleSince !== null && since > scene.troubleSince;
-  return !turned || (bad.view.at !== null && bad.view.at > since + HEARD_MARGIN);
+  return !turned || (bad.view.at !== null && bad.view.at > since + RECOVERY);
 }
 
 /** The failed checks of a look, by their newest sample. */
