@@ -1,3 +1,4 @@
+import { LAYER2_FAILURES } from "../core/failure.ts";
 import type { CheckResult } from "../core/observation.ts";
 import type { Plan, PlanCheck, PlanTarget } from "../core/plan.ts";
 import type { Millis } from "../core/units.ts";
@@ -88,12 +89,15 @@ async function askOne(
   }
   const isAskedAsSystem = check.kind === "dns" && check.as_system === true && ports.system !== undefined;
   const [{ result, tries: used }, system] = await Promise.all([
-    staggered(tries, (own, commit) => askCheck(check, address, ports, own, commit), ports.clock, signal),
+    staggered(tries, (own, commit) => askCheck(check, address, ports, own, commit), ports.clock, signal, wasHeard),
     isAskedAsSystem ? askSystem(check, ports.system, signal) : null,
   ]);
   const finding = { ...result, tries: used };
   return resultOf(target.name, check.kind, id, system === null ? finding : withSystem(finding, system));
 }
+
+/** Whether somebody answered for the address, be it with a refusal. */
+const wasHeard = ({ failure }: Finding): boolean => failure === null || !LAYER2_FAILURES.has(failure);
 
 function askCheck(
   check: Exclude<PlanCheck, { kind: "neighbour" }>,

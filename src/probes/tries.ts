@@ -13,13 +13,15 @@ export type TryOnce<T> = (signal: AbortSignal, commit: () => void) => Promise<T>
 
 /**
  * Runs up to `count` tries, each started `STAGGER` after the one before, and returns the first success. When none succeeds, the
- * result of the last one to end, so that a check fails in a round only when all of its tries fail (safety.md, "Votes").
+ * result of the last one to end, so that a check fails in a round only when all of its tries fail (safety.md, "Votes"). A try that
+ * was `heard` by the service, though with a failure, outweighs those that were not: one lost packet beside a SERVFAIL is no silence.
  */
 export async function staggered<T extends Outcome>(
   count: number,
   once: TryOnce<T>,
   clock: Clock,
   signal: AbortSignal,
+  heard: (result: T) => boolean = () => true,
 ): Promise<{ readonly result: T; readonly tries: number }> {
   const settled = new AbortController();
   const all = AbortSignal.any([signal, settled.signal]);
@@ -39,7 +41,7 @@ export async function staggered<T extends Outcome>(
       });
     });
     if (winner !== null || (committed !== null && committed !== index)) return;
-    last = result;
+    if (last === null || heard(result) || !heard(last)) last = result;
     if (result.ok || committed === index) {
       winner = result;
       settled.abort();

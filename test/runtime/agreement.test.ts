@@ -9,11 +9,20 @@ import {
   HOST,
   MANY,
   resolverOnLoopback,
+  tlsResolversOnLoopback,
   type Web,
   websOnLoopback,
   ZONE,
 } from "../support/agreement-servers.ts";
-import { askCurl, askCurlOidc, askDig, missingTools, selfSigned, type ToolSays } from "../support/agreement-tools.ts";
+import {
+  askCurl,
+  askCurlOidc,
+  askDig,
+  askDigOverTls,
+  missingTools,
+  selfSigned,
+  type ToolSays,
+} from "../support/agreement-tools.ts";
 import { runHairpin } from "../support/command.ts";
 import { type Listening, LOOPBACK } from "../support/probe-servers.ts";
 
@@ -30,14 +39,17 @@ type Webs = Readonly<Record<Web, Listening>>;
 interface Places {
   readonly dns: number;
   readonly webs: Webs;
+  readonly resolvers: Awaited<ReturnType<typeof tlsResolversOnLoopback>>;
   readonly caFile: string;
 }
 
 interface DnsAbout {
   readonly type?: string;
   readonly expect?: readonly string[];
-  readonly transport?: "udp" | "tcp";
+  readonly transport?: "udp" | "tcp" | "tls";
   readonly port?: number;
+  readonly ad?: boolean;
+  readonly rrsig?: boolean;
 }
 
 function dnsCases({ dns, webs }: Places): Case[] {
@@ -75,6 +87,17 @@ function dnsCases({ dns, webs }: Places): Case[] {
     of("a CNAME that leads nowhere", "only-cname", "dns_empty"),
     of("60 addresses, cut off over UDP", "many", null, { expect: MANY }),
     of("cut off, and TCP hangs up", "cut", "dns_truncated"),
+    of("a record of another name beside it", "beside", null, { expect: ["10.1.2.3"] }),
+    of("a service binding", "binding", null, { type: "HTTPS", expect: ["1 . alpn=h2,h3 port=8443"] }),
+    of("the authorities that may issue", "issuers", null, { type: "CAA", expect: ['0 issue "ca.example"'] }),
+    of("the start of a zone", "start", null, {
+      type: "SOA",
+      expect: [`ns.${ZONE} hostmaster.${ZONE} 7 3600 600 86400 60`],
+    }),
+    of("an answer that is vouched for", "vouched", null, { ad: true }),
+    of("an answer that nobody vouches for", "one", "dns_wrong_answer", { ad: true }),
+    of("an answer with its signature", "signed", null, { rrsig: true, expect: ["10.1.2.3"] }),
+    of("an answer without a signature", "one", "dns_wrong_answer", { rrsig: true }),
     of("silence", "silent", "no_reply"),
     of("silence over TCP", "silent", "no_reply", { transport: "tcp" }),
     of("an answer with a wrong id before the right one", "forged-first", null, { expect: ["10.1.2.3"] }),
@@ -82,6 +105,31 @@ function dnsCases({ dns, webs }: Places): Case[] {
     of("a name that points to itself", "loop", "dns_malformed"),
     of("a closed port", "one", "refused", { port: webs.closed.port }),
     of("a closed port over TCP", "one", "refused", { port: webs.closed.port, transport: "tcp" }),
+  ];
+}
+
+function tlsCases({ resolvers, caFile }: Places): Case[] {
+  const of = (what: string, resolver: keyof Places["resolvers"], label: string, failure: string | null): Case => {
+    const port = resolvers[resolver].port;
+    const about = {
+      name: `${label}.${ZONE}`,
+      type: "A",
+      transport: "tls",
+      server_name: HOST,
+      ca_file: caFile,
+    } as const;
+    return {
+      what: `DNS over TLS: ${what}`,
+      check: { dns: { ...about, port } },
+      failure,
+      ask: () => askDigOverTls({ ...about, port, expect: null }),
+    };
+  };
+  return [
+    of("an address", "good", "one", null),
+    of("no such name", "good", "nowhere", "dns_nxdomain"),
+    of("a certificate of another name", "wrongName", "one", "tls_wrong_name"),
+    of("an expired certificate", "expired", "one", "tls_expired"),
   ];
 }
 
@@ -144,6 +192,8 @@ function factsOf(check: CheckResult, wanted: ToolSays["facts"]): Record<string, 
     records: evidence.records ?? [],
     status: evidence.status ?? null,
     protocol: evidence.protocol ?? null,
+    authenticated: evidence.authenticated ?? null,
+    signed: evidence.signed ?? null,
     service_ok: evidence.service_ok ?? null,
     fingerprint: shown?.fingerprint?.replaceAll(":", "").toLowerCase() ?? null,
     ends: shown?.valid_to == null ? null : Date.parse(shown.valid_to),
@@ -165,49 +215,53 @@ describe("hairpin check agrees with dig, curl and openssl", {
     const caFile = join(folder, "ca.pem");
     writeFileSync(caFile, authority.certificate);
     const dns = await resolverOnLoopback();
+    open.push(dns);
     const webs = await websOnLoopback(await selfSigned(HOST));
-    open.push(dns, ...Object.values(webs));
-    const places = { dns: dns.port, webs, caFile };
-    cases = [...dnsCases(places), ...webCases(places)];
+    open.push(...Object.values(webs));
+    const resolvers = await tlsResolversOnLoopback();
+    open.push(...Object.values(resolvers));
+    const places = { dns: dns.port, webs, resolvers, caFile };
+    cases = [...dnsCases(places), ...tlsCases(places), ...webCases(places)];
   });
   after(() => {
     for (const server of open) server.close();
     rmSync(folder, { recursive: true });
   });
 
-  async function checked(): Promise<readonly CheckResult[]> {
+  async function checked(some: readonly Case[]): Promise<readonly CheckResult[]> {
     const targets = Object.fromEntries(
-      Array.from({ length: Math.ceil(cases.length / TARGET_MAX) }, (_, index) => [
+      Array.from({ length: Math.ceil(some.length / TARGET_MAX) }, (_, index) => [
         `t${index}`,
         {
           address: LOOPBACK,
-          checks: cases.slice(index * TARGET_MAX, (index + 1) * TARGET_MAX).map((each) => each.check),
+          checks: some.slice(index * TARGET_MAX, (index + 1) * TARGET_MAX).map((each) => each.check),
         },
       ]),
     );
     const config = { site: "agreement", targets, control: { gateway: null } };
     writeFileSync(join(folder, "hairpin.yaml"), JSON.stringify(config));
     const ran = await runHairpin(["check", "--config", join(folder, "hairpin.yaml"), "--json"], { cwd: folder });
-    assert.equal(ran.code, 1, ran.err);
-    const results = (JSON.parse(ran.out) as { checks: CheckResult[] }).checks;
-    return results.filter((check) => check.check !== "neighbour");
+    const results = ran.out === "" ? assert.fail(ran.err) : (JSON.parse(ran.out) as { checks: CheckResult[] }).checks;
+    const own = results.filter((check) => check.check !== "neighbour");
+    assert.equal(own.length, some.length);
+    assert.equal(ran.code, own.every((check) => check.ok) ? 0 : 1, ran.err);
+    return own;
   }
 
-  async function asked(): Promise<readonly ToolSays[]> {
+  async function asked(some: readonly Case[]): Promise<readonly ToolSays[]> {
     const said: ToolSays[] = [];
     let next = 0;
     const work = async () => {
-      for (let index = next++; index < cases.length; index = next++) said[index] = await cases[index]!.ask();
+      for (let index = next++; index < some.length; index = next++) said[index] = await some[index]!.ask();
     };
     await Promise.all([work(), work(), work(), work()]);
     return said;
   }
 
-  test("in every case, on the verdict and on what was seen", async () => {
-    assert.ok(cases.length >= 30, `${cases.length}`);
-    const [results, said] = await Promise.all([checked(), asked()]);
-    assert.equal(results.length, cases.length);
-    const rows = cases.map((each, index) => {
+  /** Both sides of each case, and in what they differ. */
+  async function compared(some: readonly Case[]) {
+    const [results, said] = await Promise.all([checked(some), asked(some)]);
+    return some.map((each, index) => {
       const [ours, theirs] = [results[index]!, said[index]!];
       const facts = factsOf(ours, theirs.facts);
       const isSame =
@@ -221,13 +275,18 @@ describe("hairpin check agrees with dig, curl and openssl", {
         `tool: ${theirs.failure ?? "good"} ${JSON.stringify(theirs.facts)}`,
         ...(isSame ? [] : [theirs.raw]),
       ];
-      return { isSame, text: words.join("\n    ") };
+      return { each, isSame, text: words.join("\n    ") };
     });
-    const differing = rows.filter((row) => !row.isSame);
-    assert.equal(
-      differing.length,
-      0,
-      `${differing.length} of ${rows.length} differ\n${rows.map((row) => row.text).join("\n")}`,
-    );
+  }
+
+  test("in every case, on the verdict and on what was seen", async () => {
+    assert.ok(cases.length >= 30, `${cases.length}`);
+    const rows = await compared(cases);
+    const doubted = rows.filter((row) => !row.isSame).map((row) => row.each);
+    // All servers live in this one process: on a busy machine an answer may come after a second. What is really so stays so.
+    const again = doubted.length === 0 ? [] : await compared(doubted);
+    const differing = again.filter((row) => !row.isSame);
+    const list = [...differing, ...rows.filter((row) => row.isSame)].map((row) => row.text).join("\n");
+    assert.equal(differing.length, 0, `${differing.length} of ${rows.length} differ, twice\n${list}`);
   });
 });

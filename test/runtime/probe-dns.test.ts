@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { decode, encode } from "dns-packet";
 import type { DnsCheck } from "../../src/core/plan.ts";
 import { askDns } from "../../src/probes/dns.ts";
+import { runRound } from "../../src/probes/round.ts";
 import { type Listening, LOOPBACK, loopbackPorts, tcpServer, udpServer } from "../support/probe-servers.ts";
 
 const RESPONSE = 0x8000;
@@ -142,6 +143,28 @@ test("silence is no_reply, and no_neighbour when the neighbour table says that n
   server.close();
   assert.equal(finding.failure, "no_neighbour");
   assert.equal(finding.evidence.neighbour_state, "INCOMPLETE");
+});
+
+test("an answer beside two lost ones is what the check says: SERVFAIL, and no silence, which would vote", async () => {
+  for (const heard of [0, 1, 2]) {
+    let count = 0;
+    const server = await udpServer((query) => (count++ === heard ? [reply(query, { rcode: 2 })] : []));
+    const plan = {
+      type: "hairpin.plan.v1",
+      site: "attic",
+      vantage: "asker",
+      where: "lan",
+      schedule: "* * * * * *",
+      offset_ms: 0,
+      control: { gateway: null, reference: null },
+      targets: [{ name: "dns", addresses: [LOOPBACK], mac: null, also: {}, checks: [checkOf(server.port)] }],
+      links: [],
+      spool_max: 1,
+    } as const;
+    const { checks } = await runRound({ plan, due: () => true, tries: () => 3 }, loopbackPorts(), never);
+    server.close();
+    assert.deepEqual([checks[0]!.failure, checks[0]!.tries, count], ["dns_servfail", 3, 3]);
+  }
 });
 
 test("a closed port is refused within milliseconds, over UDP and TCP", async () => {

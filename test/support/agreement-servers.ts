@@ -10,14 +10,32 @@ export const HOST = `auth.${ZONE}`;
 
 const RCODES = { SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 } as const;
 const TRUNCATED = 0x0200;
+const AUTHENTIC = 0x0020;
 
 interface Said {
   readonly rcode?: keyof typeof RCODES;
   readonly answers?: readonly Answer[];
+  readonly flags?: number;
   /** `tc`: cut off over UDP; `closed`: and over TCP hung up on. */
   readonly over?: "tc" | "closed";
   /** What comes besides, or instead, of the right answer. */
   readonly odd?: "silent" | "wrong-id" | "wrong-id-first" | "other-question-first" | "loop" | "upper-case";
+}
+
+/** Signed by nobody: what is looked at is that it comes along. */
+function signature(name: string): Answer {
+  const data = {
+    typeCovered: "A",
+    algorithm: 13,
+    labels: 3,
+    originalTTL: 60,
+    expiration: 2_000_000_000,
+    inception: 1_700_000_000,
+    keyTag: 4_711,
+    signersName: ZONE,
+    signature: Buffer.alloc(64, 7),
+  };
+  return { name: `${name}.${ZONE}`, type: "RRSIG", ttl: 60, data };
 }
 
 const a = (name: string, data: string): Answer => ({ name: `${name}.${ZONE}`, type: "A", ttl: 60, data });
@@ -47,6 +65,41 @@ const SAID: Readonly<Record<string, Said>> = {
       { name: `service.${ZONE}`, type: "SRV", ttl: 60, data: { priority: 1, weight: 5, port: 443, target: HOST } },
     ],
   },
+  beside: { answers: [a("beside", "10.1.2.3"), a("evil", "203.0.113.7")] },
+  // SvcPriority 1, the name itself, alpn h2 and h3, port 8443 (RFC 9460, 2.2).
+  binding: {
+    answers: [
+      {
+        name: `binding.${ZONE}`,
+        type: "UNKNOWN_65",
+        ttl: 60,
+        data: Buffer.from([0, 1, 0, 0, 1, 0, 6, 2, 0x68, 0x32, 2, 0x68, 0x33, 0, 3, 0, 2, 0x20, 0xfb]),
+      },
+    ],
+  },
+  issuers: {
+    answers: [{ name: `issuers.${ZONE}`, type: "CAA", ttl: 60, data: { flags: 0, tag: "issue", value: "ca.example" } }],
+  },
+  start: {
+    answers: [
+      {
+        name: `start.${ZONE}`,
+        type: "SOA",
+        ttl: 60,
+        data: {
+          mname: `ns.${ZONE}`,
+          rname: `hostmaster.${ZONE}`,
+          serial: 7,
+          refresh: 3_600,
+          retry: 600,
+          expire: 86_400,
+          minimum: 60,
+        },
+      },
+    ],
+  },
+  vouched: { flags: AUTHENTIC, answers: [a("vouched", "10.1.2.3")] },
+  signed: { answers: [a("signed", "10.1.2.3"), signature("signed")] },
   servfail: { rcode: "SERVFAIL" },
   refused: { rcode: "REFUSED" },
   notimp: { rcode: "NOTIMP" },
@@ -74,7 +127,7 @@ function replies(query: Buffer, overTcp: boolean): readonly Buffer[] {
         type: "response",
         id: more.id ?? asked.id,
         // Recursion was asked for and is there: dig warns otherwise.
-        flags: 0x0180 | (said.rcode === undefined ? 0 : RCODES[said.rcode]) | (cut ? TRUNCATED : 0),
+        flags: 0x0180 | (said.flags ?? 0) | (said.rcode === undefined ? 0 : RCODES[said.rcode]) | (cut ? TRUNCATED : 0),
         questions: [{ name: more.name ?? question.name, type: question.type, class: "IN" }],
         answers: cut ? [] : (said.answers ?? []).map((answer) => ({ ...answer })),
       }),
@@ -105,21 +158,27 @@ function replies(query: Buffer, overTcp: boolean): readonly Buffer[] {
   }
 }
 
+function overStream(socket: Socket): void {
+  let held = Buffer.alloc(0);
+  socket.on("data", (chunk) => {
+    held = Buffer.concat([held, chunk]);
+    if (held.length < 2 || held.length < 2 + held.readUInt16BE(0)) return;
+    const query = Buffer.from(held.subarray(2, 2 + held.readUInt16BE(0)));
+    held = Buffer.alloc(0);
+    const label = decode(query).questions[0]!.name.toLowerCase().split(".")[0]!;
+    if (SAID[label]?.over === "closed") return void socket.destroy();
+    for (const message of replies(query, true)) {
+      const size = Buffer.alloc(2);
+      size.writeUInt16BE(message.length);
+      socket.write(Buffer.concat([size, message]));
+    }
+  });
+}
+
 /** A resolver over UDP and TCP on one port. */
 export async function resolverOnLoopback(): Promise<Listening> {
   const udp = await udpServer((query) => replies(query, false));
-  const tcp = await tcpServer((socket) => {
-    socket.on("data", (frame) => {
-      const query = Buffer.from(frame.subarray(2));
-      const label = decode(query).questions[0]!.name.toLowerCase().split(".")[0]!;
-      if (SAID[label]?.over === "closed") return socket.destroy();
-      for (const message of replies(query, true)) {
-        const size = Buffer.alloc(2);
-        size.writeUInt16BE(message.length);
-        socket.write(Buffer.concat([size, message]));
-      }
-    });
-  }, udp.port);
+  const tcp = await tcpServer(overStream, udp.port);
   return {
     port: udp.port,
     close: () => {
@@ -163,6 +222,25 @@ function page(path: string, port: number): string | null {
   if (path === "/keys") return say(200, JSON.stringify({ keys: [KEY] }), "content-type: application/json\r\n");
   if (path === "/hang") return null;
   return say(200, "hello");
+}
+
+/** DNS over TLS, by kind of certificate. */
+export async function tlsResolversOnLoopback(): Promise<Readonly<Record<"good" | "wrongName" | "expired", Listening>>> {
+  const serve = (pair: Pair) => {
+    const sockets = new Set<Socket>();
+    const server = createServer({ cert: pair.certificate, key: pair.key }, (socket) => {
+      socket.on("error", () => {});
+      overStream(socket);
+    });
+    server.on("connection", (socket) => sockets.add(socket));
+    server.on("tlsClientError", () => {});
+    return listening(server, sockets);
+  };
+  return {
+    good: await serve(authority.issue([HOST])),
+    wrongName: await serve(authority.issue([`other.${ZONE}`])),
+    expired: await serve(authority.issue([HOST], { from: -30, to: -2 })),
+  };
 }
 
 async function webServer(pair: Pair | null, options: TlsOptions = {}): Promise<Listening> {

@@ -36,10 +36,12 @@ function runTool(tool: string, argv: readonly string[], input = "", timeout = 20
   });
 }
 
-const lower = (text: string) => text.toLowerCase().replace(/\.$/, "");
+/** Also of each name in a record of several fields. */
+const lower = (text: string) => text.toLowerCase().replaceAll(/(?<=\w)\.(?= |$)/g, "");
 
 /** One record of dig's answer section in the form that both are compared in. */
 function digRecord(type: string, data: string): string {
+  if (type === "HTTPS") return data.replaceAll('"', "");
   if (type === "TXT") return [...data.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1]).join("");
   return lower(data);
 }
@@ -48,14 +50,29 @@ export interface DnsQuestion {
   readonly name: string;
   readonly type: string;
   readonly port: number;
-  readonly transport: "udp" | "tcp";
+  readonly transport: "udp" | "tcp" | "tls";
   readonly expect: readonly string[] | null;
+  readonly ad?: boolean;
+  readonly rrsig?: boolean;
+  /** Over TLS. */
+  readonly server_name?: string;
+  readonly ca_file?: string;
+}
+
+/** The name that was asked for and those that it is an alias of. */
+function ownersOf(name: string, rows: readonly (readonly string[])[]): ReadonlySet<string> {
+  const owners = new Set([lower(name)]);
+  for (const [owner, type, data] of rows) if (type === "CNAME" && owners.has(lower(owner!))) owners.add(lower(data!));
+  return owners;
 }
 
 export async function askDig(question: DnsQuestion): Promise<ToolSays> {
   const { name, type, port, transport, expect } = question;
   const flags = ["+time=1", "+tries=1", "+nocookie", "+noall", "+comments", "+answer"];
-  const argv = ["-r", ...flags, ...(transport === "tcp" ? ["+tcp"] : []), "-p", `${port}`, `@${LOOPBACK}`, name, type];
+  const secure = ["+tls", `+tls-ca=${question.ca_file}`, `+tls-hostname=${question.server_name}`];
+  const over = transport === "udp" ? [] : transport === "tcp" ? ["+tcp"] : secure;
+  const dnssec = question.ad || question.rrsig ? ["+dnssec"] : [];
+  const argv = ["-r", ...flags, ...over, ...dnssec, "-p", `${port}`, `@${LOOPBACK}`, name, type];
   const { out, err } = await runTool("dig", argv);
   const raw = out + err;
   const status = /status: ([A-Z]+),/.exec(out)?.[1] ?? null;
@@ -66,13 +83,22 @@ export async function askDig(question: DnsQuestion): Promise<ToolSays> {
     const failure = isCut ? "dns_truncated" : /connection refused/.test(raw) ? "refused" : "no_reply";
     return { failure, facts: {}, raw };
   }
-  const records = out
-    .split("\n")
-    .map((line) => /^\S+\s+\d+\s+IN\s+(\S+)\s+(.*)$/.exec(line))
-    .filter((match) => match?.[1] === type)
-    .map((match) => digRecord(type, match![2]!))
+  const rows = [...out.matchAll(/^(\S+)\s+\d+\s+IN\s+(\S+)\s+(.*)$/gm)].map((match) => match.slice(1));
+  const owners = ownersOf(name, rows);
+  const records = rows
+    .filter(([owner, kind]) => kind === type && owners.has(lower(owner!)))
+    .map((row) => digRecord(type, row[2]!))
     .sort();
-  return { failure: dnsVerdict(status, records, expect), facts: { rcode: status, records }, raw };
+  const isVouched = /^;; flags:[^;]* ad[ ;]/m.test(out);
+  const isSigned = rows.some(([, kind, data]) => kind === "RRSIG" && data?.startsWith(`${type} `));
+  const lacks = (question.ad && !isVouched) || (question.rrsig && !isSigned);
+  const facts = {
+    rcode: status,
+    records,
+    ...(question.ad ? { authenticated: isVouched } : {}),
+    ...(question.rrsig ? { signed: isSigned } : {}),
+  };
+  return { failure: dnsVerdict(status, records, expect) ?? (lacks ? "dns_wrong_answer" : null), facts, raw };
 }
 
 function dnsVerdict(status: string, records: readonly string[], expect: readonly string[] | null): string | null {
@@ -81,6 +107,16 @@ function dnsVerdict(status: string, records: readonly string[], expect: readonly
   if (records.length === 0) return "dns_empty";
   if (expect === null) return null;
   return JSON.stringify([...expect].map(lower).sort()) === JSON.stringify(records) ? null : "dns_wrong_answer";
+}
+
+/** Over TLS dig refuses a bad certificate without saying which kind it is: openssl says it. */
+export async function askDigOverTls(question: DnsQuestion): Promise<ToolSays> {
+  const web = { host: question.server_name!, port: question.port, path: "/", status: [], caFile: question.ca_file! };
+  const [said, tls] = await Promise.all([askDig(question), askOpenssl(web)]);
+  const { fingerprint, ends } = tls.facts;
+  const isRefused = /certificate|TLS peer|hostname mismatch/i.test(said.raw);
+  const failure = said.failure === null ? null : isRefused ? tls.failure : said.failure;
+  return { failure, facts: { ...said.facts, fingerprint, ends }, raw: `${said.raw}\n${tls.raw}` };
 }
 
 export interface WebQuestion {
