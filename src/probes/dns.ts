@@ -88,7 +88,8 @@ async function exchange(
   timeout: Millis,
 ): Promise<Exchanged> {
   const id = ports.chance.uint16();
-  const name = mixCase(check.name, ports.chance.uint16);
+  // Only a datagram can be forged by somebody who has not seen the question.
+  const name = transport === "udp" ? mixCase(check.name, ports.chance.uint16) : check.name;
   const seen: { shown: ShownCertificate | null } = { shown: null };
   const request: DnsRequest = {
     address,
