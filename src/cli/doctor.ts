@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { House } from "../core/config/house.ts";
 import type { Examination } from "../core/doctor/examination.ts";
 import type { DoctorReport } from "../core/doctor/finding.ts";
+import { houseOfPlan, parentOfPlan } from "../core/doctor/from-plan.ts";
 import { examine, unusable } from "../core/doctor/report.ts";
 import type { Plan } from "../core/plan.ts";
 import type { ProbePorts } from "../probes/port.ts";
@@ -11,6 +14,7 @@ import { lookAtHouseEdge } from "../runtime/node/doctor-edge.ts";
 import { lookAtLink } from "../runtime/node/doctor-host.ts";
 import { lookAtBrokers } from "../runtime/node/doctor-mqtt.ts";
 import { lookAtNames } from "../runtime/node/doctor-names.ts";
+import { readSavedPlan, type SavedPlan } from "../runtime/node/doctor-plan.ts";
 import { lookAtHomeAssistants, reportsOf } from "../runtime/node/doctor-telling.ts";
 import { createProbePorts } from "../runtime/node/probe-ports.ts";
 import { SecretError } from "../runtime/node/secret-file.ts";
@@ -21,10 +25,13 @@ import { planHere } from "./plan-here.ts";
 
 interface Flags {
   readonly config: string;
+  readonly data?: string;
   readonly json?: boolean;
 }
 
 const TRIES = 3;
+/** Where a vantage keeps its plan unless it was told otherwise. */
+const VANTAGE_DATA = "/var/lib/hairpin-vantage";
 /** Addresses that are asked about one after the other, half a second each. */
 const STRANGERS_MAX = 16;
 const HUB_PATIENCE_MS = 3_000;
@@ -35,15 +42,25 @@ export async function run(argv: readonly string[]): Promise<number> {
   let code = 0;
   const program = commandLine("doctor", "the whole path from here, layer by layer, in sentences; changes nothing")
     .option("--config <file>", "the configuration", defaultConfig())
+    .option("--data <dir>", `go by a vantage's saved plan; without a configuration that of ${VANTAGE_DATA}`)
     .option("--json", "print one JSON document")
     .action(async (flags: Flags) => {
-      code = await doctor(flags);
+      code = await doctor(flags, program.getOptionValueSource("config") === "default");
     });
   await program.parseAsync([...argv], { from: "user" });
   return code;
 }
 
-async function doctor(flags: Flags): Promise<number> {
+async function doctor(flags: Flags, isDefault: boolean): Promise<number> {
+  const isAbsent = isDefault && !existsSync(flags.config);
+  const saved = flags.data !== undefined || isAbsent ? readSavedPlan(flags.data ?? VANTAGE_DATA) : null;
+  if (saved !== null && typeof saved !== "string") return conclude(await lookByPlan(saved), flags);
+  if (saved !== null) {
+    const missing = `${flags.config} is not there: give --config FILE, or --data DIR of a vantage`;
+    const file = isAbsent && flags.data === undefined ? flags.config : join(flags.data ?? VANTAGE_DATA, "plan.json");
+    tell(unusable(file, isAbsent ? [missing, saved] : [saved]), flags);
+    return USAGE;
+  }
   let loaded: LoadedConfig;
   try {
     loaded = loadConfig(flags.config);
@@ -58,7 +75,11 @@ async function doctor(flags: Flags): Promise<number> {
     );
     return USAGE;
   }
-  const report = examine(await lookAround(loaded, flags.config));
+  return conclude(await lookAround(loaded, flags.config), flags);
+}
+
+function conclude(exam: Examination, flags: Flags): number {
+  const report = examine(exam);
   tell(report, flags);
   return report.blind ? CANNOT_TELL : report.ok ? 0 : FAILED;
 }
@@ -108,6 +129,31 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
     brokers,
     edge,
     isHub,
+  };
+}
+
+/** What a vantage with nothing but its plan can look at: its own path, the addresses, the names. */
+async function lookByPlan({ plan, file, savedAt }: SavedPlan): Promise<Examination> {
+  const ports = createProbePorts();
+  const house = houseOfPlan(plan);
+  const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
+  const [ways, names] = await Promise.all([waysOf(plan, ports), lookAtNames(house)]);
+  return {
+    house,
+    file,
+    warnings: [],
+    fromPlan: { plan, savedAt },
+    where: plan.where,
+    control: round.control,
+    checks: round.checks,
+    ways,
+    names,
+    neighbourOfHost: plan.where === "host" ? null : parentOfPlan(plan),
+    strangers: null,
+    links: [],
+    boot: null,
+    homeAssistants: [],
+    isHub: null,
   };
 }
 

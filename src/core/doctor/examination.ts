@@ -2,7 +2,7 @@ import type { House } from "../config/house.ts";
 import type { Delivery } from "../delivery.ts";
 import type { HostFacts } from "../facts.ts";
 import type { CheckResult, Observation } from "../observation.ts";
-import type { Where } from "../plan.ts";
+import type { Plan, Where } from "../plan.ts";
 import type { EdgeSight } from "./edge.ts";
 
 /** Everything that `hairpin doctor` looked at, as plain data: what the findings are made from. Unknown is null, never false. */
@@ -11,6 +11,8 @@ export interface Examination {
   /** The configuration file as it was named. */
   readonly file: string;
   readonly warnings: readonly string[];
+  /** A vantage without a configuration: `file` is then that of the plan, and the house what the plan tells of it. */
+  readonly fromPlan?: { readonly plan: Plan; readonly savedAt: string | null };
   /** `host` where the declared link, its parent or the speaker's node is this machine; otherwise a vantage of some kind. */
   readonly where: Where;
   readonly control: Observation["control"];

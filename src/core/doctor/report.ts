@@ -2,6 +2,7 @@ import { bootFindings } from "./boot.ts";
 import { edgeFindings } from "./edge.ts";
 import type { Examination } from "./examination.ts";
 import { bad, type DoctorFinding, type DoctorReport, good, LAYERS, list, unknown, warning } from "./finding.ts";
+import { linkCheckFindings, planFindings } from "./from-plan.ts";
 import { hostFindings } from "./host.ts";
 import { nameFindings } from "./names.ts";
 import { HERE, nameCause } from "./naming.ts";
@@ -48,7 +49,9 @@ function inOrder(findings: readonly DoctorFinding[]): readonly DoctorFinding[] {
   return [...findings].sort((a, b) => LAYERS.indexOf(a.layer) - LAYERS.indexOf(b.layer));
 }
 
-function configurationFindings({ file, house, warnings }: Examination): DoctorFinding[] {
+function configurationFindings({ file, house, warnings, fromPlan, checks }: Examination): readonly DoctorFinding[] {
+  if (fromPlan !== undefined)
+    return [...planFindings(fromPlan.plan, file, fromPlan.savedAt), ...linkCheckFindings(checks)];
   const counts = `${house.targets.length} targets, ${house.links.length} ${house.links.length === 1 ? "link" : "links"}, ${house.vantages.length} vantages`;
   return [
     good("configuration", `${file} is valid: site ${house.site}, ${counts}, heal.mode ${house.heal.mode}.`),
