@@ -108,3 +108,21 @@ test("wrong usage of token says what to type, with a vantage of the configuratio
     rmSync(dir, { recursive: true });
   }
 });
+
+test("keys of a dns check that only go together say what is missing beside them", () => {
+  const target = (check: string) =>
+    `site: home\ntargets:\n  dns: { address: 192.0.2.1, checks: [{ dns: { name: a, ${check} } }] }\n`;
+  const at = "targets.dns.checks[0].dns";
+  assert.equal(said(target("as_system: true, type: AAAA")), "valid");
+  assert.match(said(target("as_system: true, type: TXT")), /as_system: type A or AAAA beside it is wanted/);
+  assert.ok(said(target("server_name: b")).includes(`${at}.server_name: transport: tls beside it is wanted`));
+  assert.ok(said(target("ca_file: b.pem")).includes(`${at}.ca_file: transport: tls beside it is wanted`));
+});
+
+test("a check of the edge has no resolver of a system, no DNSSEC and no authority of the house's own", () => {
+  const url = "https://edge.example.net";
+  for (const key of ["as_system: true", "ad: true", "rrsig: true", "server_name: b"]) {
+    const text = `site: home\nedge: { url: "${url}", key_file: k, checks: [{ dns: { name: a, ${key} } }] }\n`;
+    assert.match(said(text), /unknown key/);
+  }
+});

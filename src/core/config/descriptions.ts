@@ -30,7 +30,7 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "targets.*.checks[].dns.ad": "The resolver must vouch for the answer by DNSSEC (the AD flag).",
   "targets.*.checks[].dns.rrsig": "A DNSSEC signature must come with the records.",
   "targets.*.checks[].dns.as_system":
-    "Asks the vantage's own resolver too, by c-ares as Home Assistant does and by libc, and tells when the name leads elsewhere there, such as to a public address after Home Assistant OS fell back to a public resolver. Never a vote for a repair; its silence is shown, not told. For A and AAAA.",
+    "Asks the vantage's own resolver too, by c-ares as Home Assistant does and by libc, and tells when the name leads elsewhere there, or nowhere, such as to a public address after Home Assistant OS fell back to a public resolver. It fails no check and votes for no repair. For A and AAAA.",
   "targets.*.checks[].dns.upstream":
     "The answer says something of the Internet behind the resolver, not of the address.",
   "targets.*.checks[].dns.port": "The resolver's port.",
