@@ -87,7 +87,11 @@ async function askOne(
   if (check.kind === "neighbour") {
     return resultOf(target.name, check.kind, id, await askNeighbour(target, address, view, tries, ports, signal));
   }
-  const isAskedAsSystem = check.kind === "dns" && check.as_system === true && ports.system !== undefined && ["A", "AAAA"].includes(check.type);
+  const isAskedAsSystem =
+    check.kind === "dns" &&
+    check.as_system === true &&
+    ports.system !== undefined &&
+    ["A", "AAAA"].includes(check.type);
   const [{ result, tries: used }, system] = await Promise.all([
     staggered(tries, (own, commit) => askCheck(check, address, ports, own, commit), ports.clock, signal, wasHeard),
     isAskedAsSystem ? askSystem(check, ports.system, signal) : null,
