@@ -181,7 +181,7 @@ test("text of the network becomes visible escapes, and never more than the limit
   assert.ok(plain("\u0000".repeat(1_000)).length <= 512);
 });
 
-test("ndisc6: every MAC once, silence only where it says that it waited, and the missing right by its name", () => {
+test("ndisc6: every MAC once, silence is no finding of its own, and the missing right by its name", () => {
   const two =
     "Soliciting fd00::2 (fd00::2) on eth0...\nTarget link-layer address: 66:94:1A:EC:7C:53\n from fd00::2\nTarget link-layer address: 02:00:00:00:00:01\n from fd00::2\nTarget link-layer address: 66:94:1A:EC:7C:53\n from fd00::2\n";
   assert.deepEqual(
@@ -189,7 +189,7 @@ test("ndisc6: every MAC once, silence only where it says that it waited, and the
     ["66:94:1a:ec:7c:53", "02:00:00:00:00:01"],
   );
   const silence = parseSolicited("Soliciting fd00::9 (fd00::9) on eth0...\nTimed out.\nNo response.\n", "");
-  assert.deepEqual([silence.asked, silence.answers], [true, []]);
+  assert.deepEqual([silence.asked, silence.answers], [false, []]);
   for (const said of ["Raw IPv6 socket: Operation not permitted\n", "eth9: No such device\n", ""]) {
     const unasked = parseSolicited("", said);
     assert.equal(unasked.asked, false);

@@ -26,14 +26,18 @@ const unasked = (detail: string): WhoHasResult => ({ asked: false, answers: [], 
 
 const ANSWER = /^Target link-layer address: ([0-9a-f]{2}(?::[0-9a-f]{2}){5})\s*$/gim;
 
-/** Every MAC that answered, once; silence only where it says itself that it asked and waited. */
+/**
+ * Every MAC that answered, once. Silence says nothing here, and leaves the word to the kernel's table: an announcer of the lab that the
+ * kernel hears was not heard by ndisc6, and a silence that is taken for an outage would be a vote.
+ */
 export function parseSolicited(stdout: string, stderr: string): WhoHasResult {
   const macs = new Set<string>();
   for (const [, mac] of stdout.matchAll(ANSWER)) if (macs.size < ANSWERS_MAX) macs.add(mac!.toLowerCase());
   const answers = [...macs].map((mac): WhoHasAnswer => ({ mac, ms: null }));
   if (answers.length > 0) return { asked: true, answers, detail: null };
   if (/not permitted|permission denied/i.test(stderr)) return unasked(SOLICIT_REFUSED);
-  if (/^No response\.?\s*$/im.test(stdout + stderr)) return { asked: true, answers: [], detail: null };
+  if (/^No response\.?\s*$/im.test(stdout + stderr))
+    return unasked("nobody answered ndisc6; the neighbour table decides");
   const why = stderr.trim().split("\n")[0] ?? "";
   return unasked(`neighbours not solicited: ${why === "" ? "ndisc6 said nothing" : why}`);
 }
