@@ -56,9 +56,11 @@ async function doctor(flags: Flags, isDefault: boolean): Promise<number> {
   const saved = flags.data !== undefined || isAbsent ? readSavedPlan(flags.data ?? VANTAGE_DATA) : null;
   if (saved !== null && typeof saved !== "string") return conclude(await lookByPlan(saved), flags);
   if (saved !== null) {
-    const missing = `${flags.config} is not there: give --config FILE, or --data DIR of a vantage`;
-    const file = isAbsent && flags.data === undefined ? flags.config : join(flags.data ?? VANTAGE_DATA, "plan.json");
-    tell(unusable(file, isAbsent ? [missing, saved] : [saved]), flags);
+    const isByConfig = flags.data === undefined;
+    const file = isByConfig ? flags.config : join(flags.data, "plan.json");
+    const missing = isByConfig ? [`${flags.config} is not there.`] : [];
+    const advice = "hairpin doctor --config FILE   # or --data DIR, where a vantage here keeps its plan";
+    tell(unusable(file, [...missing, `${saved}.`], advice), flags);
     return USAGE;
   }
   let loaded: LoadedConfig;

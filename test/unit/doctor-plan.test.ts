@@ -82,7 +82,7 @@ test("The command goes by the plan of --data, and says plainly when there is non
   const targets = [{ name: "door", addresses: ["127.0.0.1"], mac: null, also: {}, checks }];
   writeFileSync(
     join(directory, "plan.json"),
-    JSON.stringify({ ...plan, targets, control: { gateway: null, reference: null } }),
+    JSON.stringify({ etag: "x", plan: { ...plan, targets, control: { gateway: null, reference: null } } }),
   );
   const doctor = (...argv: readonly string[]) => runHairpin(["doctor", ...argv], { cwd: directory });
   const byPlan = await doctor("--data", directory, "--json");

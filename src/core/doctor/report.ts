@@ -37,11 +37,13 @@ export function examine(exam: Examination): DoctorReport {
 }
 
 /** What is said of a configuration that cannot be used: nothing else was looked at. */
-export function unusable(file: string, problems: readonly string[]): DoctorReport {
+export function unusable(
+  file: string,
+  problems: readonly string[],
+  advice = `hairpin config check --config ${file}`,
+): DoctorReport {
   const verdict = `${file} cannot be used, so nothing else was looked at.`;
-  const findings = problems.map((problem) =>
-    bad("configuration", problem, [], `hairpin config check --config ${file}`),
-  );
+  const findings = problems.map((problem) => bad("configuration", problem, [], advice));
   return { ok: false, verdict, cause: null, evidence: [], advice: null, findings, blind: false };
 }
 

@@ -12,13 +12,14 @@ export interface SavedPlan {
   readonly savedAt: string;
 }
 
-/** The last plan that a vantage here got from its hub; a string says why there is none. Nothing is created. */
+/** The last plan that a vantage here got from its hub, kept with its tag (engine/vantage-plans); a string says why there is none. Nothing is created. */
 export function readSavedPlan(directory: string): SavedPlan | string {
   const file = join(directory, "plan.json");
   try {
     const { mtimeMs, size } = statSync(file);
     if (size > FILE_MAX) return `${file} is larger than ${FILE_MAX} bytes: it is no plan`;
-    const plan = parsePlan(JSON.parse(readFileSync(file, "utf8")));
+    const stored = JSON.parse(readFileSync(file, "utf8")) as { readonly plan?: unknown } | null;
+    const plan = parsePlan(stored?.plan);
     if (typeof plan === "string") return `${file}: ${plan}`;
     return { plan, file, savedAt: `${new Date(mtimeMs).toISOString().slice(0, 16)}Z` };
   } catch (error) {
