@@ -38,6 +38,20 @@ async function pour(socket: Socket, head: string, piece: Buffer): Promise<number
   return bytes;
 }
 
+/**
+ * Pours until it is refused. What was sent and not read makes the kernel reset the connection, and on a busy machine the reset may
+ * outrun the answer: then it is asked again.
+ */
+async function refused(port: number, head: string, piece: Buffer): Promise<{ answer: string; bytes: number }> {
+  for (let left = 5; ; left--) {
+    const socket = await open(port);
+    const answer = answerOf(socket);
+    const bytes = await pour(socket, head, piece);
+    const heard = await answer;
+    if (heard !== "" || left === 1) return { answer: heard, bytes };
+  }
+}
+
 test("fault 23: 10 MB, 1 GB in chunks, and both lengths at once are refused; memory stays flat; slow clients are let go", {
   timeout: 90_000,
 }, async () => {
@@ -55,17 +69,14 @@ test("fault 23: 10 MB, 1 GB in chunks, and both lengths at once are refused; mem
     for (const socket of slow) socket.write("POST /heal HTTP/1.1\r\nHost: x\r\nX-Slow: ");
     const letGo = Promise.all(slow.map(answerOf));
 
-    const large = await open(house.port);
-    const largeAnswer = answerOf(large);
-    await pour(large, head("Content-Length: 10485760\r\nConnection: close\r\n"), Buffer.alloc(65_536, 120));
-    assert.match(await largeAnswer, /^HTTP\/1\.1 413 /);
+    const length = "Content-Length: 10485760\r\nConnection: close\r\n";
+    const large = await refused(house.port, head(length), Buffer.alloc(65_536, 120));
+    assert.match(large.answer, /^HTTP\/1\.1 413 /);
 
-    const chunked = await open(house.port);
-    const chunkedAnswer = answerOf(chunked);
     const chunk = Buffer.concat([Buffer.from("10000\r\n"), Buffer.alloc(65_536, 120), Buffer.from("\r\n")]);
-    const poured = await pour(chunked, head("Transfer-Encoding: chunked\r\n"), chunk);
-    assert.match(await chunkedAnswer, /^HTTP\/1\.1 413 /);
-    assert.ok(poured < 64_000_000, `${poured} bytes were taken`);
+    const chunked = await refused(house.port, head("Transfer-Encoding: chunked\r\n"), chunk);
+    assert.match(chunked.answer, /^HTTP\/1\.1 413 /);
+    assert.ok(chunked.bytes < 64_000_000, `${chunked.bytes} bytes were taken`);
 
     const both = await open(house.port);
     const bothAnswer = answerOf(both);
