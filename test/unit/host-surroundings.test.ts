@@ -5,6 +5,8 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { persistenceOf } from "../../src/core/boot.ts";
 import { hostFacts } from "../../src/core/facts.ts";
+import { createCluster } from "../../src/host/cluster.ts";
+import type { Answer, Kubernetes } from "../../src/host/port.ts";
 import { parseFdb } from "../../src/runtime/node/host-surroundings.ts";
 import { parseMachine, readGuests } from "../../src/runtime/node/libvirt-guests.ts";
 import { factsOf, houseOf, LINK_MAC } from "../support/house.ts";
@@ -119,4 +121,32 @@ test("Persistence: who makes the link, whether with its MAC, and whether the clu
 
 test("Facts of an older host, which has none of this, are still facts", () => {
   assert.equal(hostFacts.safeParse(factsOf()).success, true);
+});
+
+test("BGP resources are asked for once a minute, and a right that is missing leaves them unknown", async () => {
+  const speaker = houseOf().speakers["default"]!;
+  let [now, asked] = [0, 0];
+  let answer: Answer<{ peers: string[]; advertisements: string[] }> = { ok: false, status: 403, detail: "forbidden" };
+  const empty = async () => ({ ok: true, value: [] }) as const;
+  const kubernetes = {
+    ...{ pods: empty, l2Statuses: empty, advertisements: empty, pools: empty, announceFailed: empty },
+    nodeLabels: async () => ({ ok: true, value: {} }),
+    readyEndpoints: async () => ({ ok: true, value: 1 }),
+    bgp: async () => {
+      asked++;
+      return answer;
+    },
+  } as unknown as Kubernetes;
+  const clock = { mono: () => now, wall: () => now, after: () => () => {} };
+  const cluster = createCluster(kubernetes, speaker, [], clock);
+  const sightAt = async (mono: number) => {
+    now = mono;
+    return (await cluster.refresh(0)).bgp;
+  };
+  assert.equal(await sightAt(1), null);
+  assert.equal(await sightAt(10_000), null);
+  assert.equal(asked, 1);
+  answer = { ok: true, value: { peers: ["old"], advertisements: [] } };
+  assert.deepEqual(await sightAt(61_000), { peers: ["old"], advertisements: [] });
+  assert.equal(asked, 2);
 });
