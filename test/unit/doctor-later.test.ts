@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { bootFindings } from "../../src/core/doctor/boot.ts";
 import type { Examination, HomeAssistantSight, Resolved } from "../../src/core/doctor/examination.ts";
 import { nameFindings } from "../../src/core/doctor/names.ts";
+import { skewFindings } from "../../src/core/doctor/skew.ts";
 import { tellingFindings } from "../../src/core/doctor/telling.ts";
 import { isLocalCaller } from "../../src/core/doctor/webhook.ts";
 import { bootUnit } from "../../src/host/persistence.ts";
@@ -161,4 +162,12 @@ test("A name is judged by both resolvers, and a silent resolver is not a verdict
   assert.equal(state(silent, silent).state, "unknown");
   assert.match(state(right, wrong).text, /disagree/);
   assert.match(state(wrong, wrong).text, /does not lead to/);
+});
+
+test("A provider's clock is told from the seconds on at which a login fails, ahead or behind", () => {
+  const seen = (skew_s: number | null) =>
+    skewFindings([{ target: "proxy", check: "oidc", ok: true, evidence: { skew_s } }]).map(({ text }) => text);
+  assert.deepEqual([seen(null), seen(6), seen(-6)], [[], [], []]);
+  assert.match(seen(-125)[0]!, /^The clock of proxy is 125 s behind this machine's/);
+  assert.match(seen(7)[0]!, /7 s ahead of/);
 });

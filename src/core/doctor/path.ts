@@ -5,6 +5,7 @@ import type { PlanCheck } from "../plan.ts";
 import type { Examination } from "./examination.ts";
 import { bad, type DoctorFinding, good, type Layer, list, unknown, warning } from "./finding.ts";
 import { sceneHere, strangersOf } from "./naming.ts";
+import { skewFindings } from "./skew.ts";
 
 /** A check of the round together with what was asked. */
 interface Asked {
@@ -22,6 +23,7 @@ export function pathFindings(exam: Examination): readonly DoctorFinding[] {
     ...tcpFindings(asked),
     ...tlsFindings(asked),
     ...httpFindings(asked),
+    ...skewFindings(exam.checks),
     ...dnsFindings(asked),
   ];
 }
