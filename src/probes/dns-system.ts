@@ -18,12 +18,22 @@ const ABSENT: readonly string[] = ["ENOTFOUND", "ENODATA"];
  */
 export async function askSystem(check: DnsCheck, system: SystemResolvers, signal: AbortSignal): Promise<SystemSight> {
   const type = check.type === "AAAA" ? "AAAA" : "A";
-  const { servers, cares, libc } = await system.ask(check.name, type, signal);
+  return systemSight({ ...check, type }, await system.ask(check.name, type, signal));
+}
+
+type Asked = Pick<DnsCheck, "name" | "type" | "expect">;
+
+/** Its answers as evidence: bounded, harmless to print, and compared with what is declared. */
+export function systemSight(check: Asked, said: Awaited<ReturnType<SystemResolvers["ask"]>>): SystemSight {
   const sight = {
-    cares: { ...shown(type, cares), servers: servers.slice(0, SERVERS_MAX).map((server) => plain(server, 64)) },
-    libc: shown(type, libc),
+    cares: {
+      ...shown(check.type, said.cares),
+      servers: said.servers.slice(0, SERVERS_MAX).map((server) => plain(server, 64)),
+    },
+    libc: shown(check.type, said.libc),
   };
-  return { ...sight, note: systemNote({ ...check, type }, sight) };
+  const note = systemNote(check, sight);
+  return { ...sight, note: note === null ? null : plain(note) };
 }
 
 /** The check's finding with what the system's resolver says; ok stays ok, and a failure stays the failure that it is. */
@@ -39,10 +49,7 @@ function shown(type: string, answer: SystemAnswer): SystemSight["libc"] {
 }
 
 /** The difference in one sentence without its full stop; null when both ways lead to what is declared. */
-export function systemNote(
-  check: Pick<DnsCheck, "name" | "type" | "expect">,
-  { cares, libc }: Pick<SystemSight, "cares" | "libc">,
-): string | null {
+export function systemNote(check: Asked, { cares, libc }: Pick<SystemSight, "cares" | "libc">): string | null {
   const wanted = check.expect?.map((record) => canonicalRecord(check.type, record)).sort() ?? null;
   const [byCares, byLibc] = [saying(check.name, wanted, cares), saying(check.name, wanted, libc)];
   const servers = (cares.servers ?? []).join(", ") || "no server";

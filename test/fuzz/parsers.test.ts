@@ -4,6 +4,7 @@ import packet from "dns-packet";
 import fc from "fast-check";
 import { parseJoinToken } from "../../src/cli/vantage.ts";
 import { guestFacts } from "../../src/core/facts.ts";
+import { evidence } from "../../src/core/observation.ts";
 import { templateProblem } from "../../src/deliver/template.ts";
 import { parsePlan } from "../../src/engine/vantage-plan.ts";
 import { parseAddress } from "../../src/hooks/network.ts";
@@ -11,6 +12,7 @@ import { decodeJournal, encodeLine } from "../../src/host/journal.ts";
 import { followPause } from "../../src/host/pause.ts";
 import { bindingText } from "../../src/probes/dns-binding.ts";
 import { encodeQuery, isAnswerTo, MESSAGE_MAX, parseReply } from "../../src/probes/dns-message.ts";
+import { systemSight } from "../../src/probes/dns-system.ts";
 import { ConfigError, parseConfig } from "../../src/runtime/node/config-file.ts";
 import { parseFdb } from "../../src/runtime/node/host-surroundings.ts";
 import { retryAfterMillis } from "../../src/runtime/node/hub-send.ts";
@@ -58,6 +60,20 @@ test("whatever a DNS server answers, it is a reply or a reason, in bounded time 
 });
 
 const BINDING = Uint8Array.from([0, 1, 1, 97, 0, 0, 1, 0, 3, 2, 104, 50, 0, 3, 0, 2, 1, 187, 0, 4, 0, 4, 10, 1, 2, 3]);
+
+test("whatever the system's resolver says, the evidence is one that the hub accepts", async (t) => {
+  const texts = fc.oneof(fc.ipV4(), fc.ipV6(), fc.string({ maxLength: 300, unit: "binary" }));
+  const answer = fc.oneof(
+    fc.array(texts, { maxLength: 100 }).map((records) => ({ ok: true, records }) as const),
+    texts.map((failure) => ({ ok: false, failure }) as const),
+  );
+  const sights = fc.tuple(fc.constantFrom("A", "AAAA"), fc.array(texts, { maxLength: 12 }), answer, answer);
+  await hold(t, sights, ([type, some, cares, libc]) => {
+    const check = { name: "a.example", type, expect: some.length > 6 ? null : some };
+    const sight = bounded(() => systemSight(check, { servers: some, cares, libc }));
+    assert.deepEqual(evidence.parse({ system: sight }).system, sight);
+  });
+});
 
 test("whatever stands in an SVCB or HTTPS record, it is text of bounded length", async (t) => {
   const data = fc.oneof(mutatedBytes([BINDING]), fc.uint8Array({ maxLength: 4_000 }));
