@@ -126,3 +126,11 @@ test("a check of the edge has no resolver of a system, no DNSSEC and no authorit
     assert.match(said(text), /unknown key/);
   }
 });
+
+test("a star that is meant as text is told where it stands, and never ends the program", () => {
+  assert.equal(
+    said("site: *home\n"),
+    "x.yaml:1:7: *home leads nowhere: no &home stands before it; put a text that begins with a star in quotes",
+  );
+  assert.match(said("site: home\nhub: { data: *a }\nheal: &a {}\n"), /2:14: \*a leads nowhere/);
+});

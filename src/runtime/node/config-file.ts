@@ -7,7 +7,7 @@ import { type Config, configSchema } from "../../core/config/schema.ts";
 import { warningsOf } from "../../core/config/warnings.ts";
 import { largestGap } from "../../core/cron.ts";
 import { type Finding, findings } from "./config-findings.ts";
-import { yamlFindings } from "./config-yaml.ts";
+import { danglingAliases, yamlFindings } from "./config-yaml.ts";
 
 /** One thing that is wrong in a configuration file. Lines and columns count from 1; 0 when the file itself is the problem. */
 export interface ConfigProblem {
@@ -88,9 +88,13 @@ export function parseConfig(text: string, file: string, options: LoadOptions = {
   );
   if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) throw new ConfigError(file, problems);
 
+  const dangling = danglingAliases(document, (offset) => position(lines, offset));
+  if (dangling.length > 0)
+    throw new ConfigError(file, [...problems, ...dangling.map((found) => ({ ...found, path: "", nearest: null }))]);
+
   const { interpolated, missing } = interpolate(document, options.env ?? process.env);
   problems.push(...missing.map(place));
-  const input = plain(document);
+  const input = plain(document, file);
   if (input === null)
     throw new ConfigError(file, [...problems, fileProblem("a map of keys is wanted; hairpin init writes one")]);
 
@@ -148,10 +152,16 @@ function inOrder(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
 }
 
 /** The document as plain data; null when it is no map. A top-level key without a value counts as left out. */
-function plain(document: Document.Parsed): Record<string, unknown> | null {
+function plain(document: Document.Parsed, file: string): Record<string, unknown> | null {
   if (document.contents === null) return {};
   if (!isMap(document.contents)) return null;
-  const input = document.toJS({ maxAliasCount: 100 }) as Record<string, unknown>;
+  let input: Record<string, unknown>;
+  try {
+    input = document.toJS({ maxAliasCount: 100 }) as Record<string, unknown>;
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new ConfigError(file, [fileProblem(`its aliases cannot be followed: ${error.message}`)]);
+  }
   return Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
 }
 

@@ -1,4 +1,4 @@
-import type { YAMLError } from "yaml";
+import { type Document, visit, type YAMLError } from "yaml";
 
 /** What is wrong with the YAML of a configuration, in the words of who writes it. Lines and columns count from 1. */
 export interface YamlFinding {
@@ -107,4 +107,17 @@ function missing(error: YAMLError, line: string, at: ReturnType<Place>): YamlFin
   if (/map keys need to be followed by map values/.test(error.message))
     return { ...at, message: "a key without a colon: write `key: value`" };
   return { ...at, message: `something is missing: ${error.message}` };
+}
+
+/** YAML's `*name` where no `&name` stands before it: mostly a star that was meant as text. */
+export function danglingAliases(document: Document.Parsed, place: Place): readonly YamlFinding[] {
+  const found: YamlFinding[] = [];
+  visit(document, {
+    Alias(_key, node) {
+      if (node.resolve(document) !== undefined) return;
+      const message = `*${node.source} leads nowhere: no &${node.source} stands before it; put a text that begins with a star in quotes`;
+      found.push({ ...place(node.range?.[0] ?? 0), message });
+    },
+  });
+  return found;
 }
