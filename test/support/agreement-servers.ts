@@ -39,7 +39,7 @@ function signature(name: string): Answer {
 }
 
 const a = (name: string, data: string): Answer => ({ name: `${name}.${ZONE}`, type: "A", ttl: 60, data });
-const many = Array.from({ length: 60 }, (_, index) => `10.1.3.${index + 1}`);
+export const MANY = Array.from({ length: 60 }, (_, index) => `10.1.3.${index + 1}`);
 
 /** What the resolver says of each name, without the zone; every other name does not exist. */
 const SAID: Readonly<Record<string, Said>> = {
@@ -105,7 +105,7 @@ const SAID: Readonly<Record<string, Said>> = {
   notimp: { rcode: "NOTIMP" },
   empty: {},
   "only-cname": { answers: [{ name: `only-cname.${ZONE}`, type: "CNAME", ttl: 60, data: `nowhere.${ZONE}` }] },
-  many: { over: "tc", answers: many.map((address) => a("many", address)) },
+  many: { over: "tc", answers: MANY.map((address) => a("many", address)) },
   cut: { over: "closed", answers: [a("cut", "10.1.2.3")] },
   silent: { odd: "silent" },
   forged: { odd: "wrong-id", answers: [a("forged", "10.1.2.3")] },
@@ -113,7 +113,6 @@ const SAID: Readonly<Record<string, Said>> = {
   "other-first": { odd: "other-question-first", answers: [a("other-first", "10.1.2.3")] },
   loop: { odd: "loop", answers: [a("loop", "10.1.2.3")] },
 };
-export const MANY = many;
 
 function replies(query: Buffer, overTcp: boolean): readonly Buffer[] {
   const asked = decode(query);
