@@ -66,6 +66,18 @@ export const evidence = z.object({
       note: line.nullish(),
     })
     .nullish(),
+  /** How the hosts of an OIDC document's endpoints resolve at the guarded resolver. */
+  names: z
+    .array(
+      z.object({
+        host: text(253),
+        resolver: text(64),
+        records: z.array(text(64)).max(8).nullable(),
+        failure: z.enum(FAILURE_CODES).nullable(),
+      }),
+    )
+    .max(10)
+    .nullish(),
   /** How far the server's Date is ahead of this machine's clock, in seconds. */
   skew_s: z.number().nullish(),
 });

@@ -93,6 +93,8 @@ export interface OidcCheck extends CheckBase {
   readonly algorithm?: string | undefined;
   /** Other hosts of the document that the house has declared, and where each is to be asked. */
   readonly peers?: readonly OidcPeer[];
+  /** The issuer's host and the peers', and which guarded resolver is asked for each. */
+  readonly names?: readonly OidcName[];
 }
 
 export interface OidcPeer {
@@ -100,6 +102,14 @@ export interface OidcPeer {
   readonly address: string;
   readonly port: number;
   readonly ca_pem: string | null;
+}
+
+/** A host that an endpoint may name. `expect` is what a dns check of the house says of it; null: nothing says what is right. */
+export interface OidcName extends Pick<DnsCheck, "type" | "expect" | "transport" | "port" | "server_name" | "ca_pem"> {
+  readonly host: string;
+  readonly resolver: string;
+  /** The addresses of the targets that serve it by declaration. */
+  readonly declared: readonly string[];
 }
 
 export interface TcpCheck extends CheckBase {

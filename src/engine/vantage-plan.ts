@@ -61,16 +61,7 @@ function isCheck(value: unknown): value is PlanCheck {
   const port = within(value["port"], 1, 65_535, 0) > 0;
   switch (value["kind"]) {
     case "dns":
-      return (
-        port &&
-        isText(value["name"]) &&
-        isText(value["type"]) &&
-        (value["expect"] === null || isTexts(value["expect"])) &&
-        ["udp", "tcp", "tls"].includes(value["transport"] as string) &&
-        typeof value["upstream"] === "boolean" &&
-        isTextOrAbsent(value["server_name"]) &&
-        (value["ca_pem"] === null || isTextOrAbsent(value["ca_pem"]))
-      );
+      return isText(value["name"]) && typeof value["upstream"] === "boolean" && isNameQuestion(value);
     case "https":
       return (
         port &&
@@ -89,7 +80,8 @@ function isCheck(value: unknown): value is PlanCheck {
         URL.canParse(value["issuer"]) &&
         (value["ca_pem"] === null || isText(value["ca_pem"])) &&
         isTextOrAbsent(value["algorithm"]) &&
-        (value["peers"] === undefined || (Array.isArray(value["peers"]) && value["peers"].every(isPeer)))
+        (value["peers"] === undefined || (Array.isArray(value["peers"]) && value["peers"].every(isPeer))) &&
+        (value["names"] === undefined || (Array.isArray(value["names"]) && value["names"].every(isName)))
       );
     case "tcp":
       return port;
@@ -114,6 +106,28 @@ function isPeer(value: unknown): boolean {
     isAddress(value["address"]) &&
     within(value["port"], 1, 65_535, 0) > 0 &&
     (value["ca_pem"] === null || isText(value["ca_pem"]))
+  );
+}
+
+/** What every question to a resolver has. */
+function isNameQuestion(value: Fields): boolean {
+  return (
+    within(value["port"], 1, 65_535, 0) > 0 &&
+    isText(value["type"]) &&
+    (value["expect"] === null || isTexts(value["expect"])) &&
+    ["udp", "tcp", "tls"].includes(value["transport"] as string) &&
+    isTextOrAbsent(value["server_name"]) &&
+    (value["ca_pem"] === null || isTextOrAbsent(value["ca_pem"]))
+  );
+}
+
+function isName(value: unknown): boolean {
+  return (
+    isObject(value) &&
+    isText(value["host"]) &&
+    isAddress(value["resolver"]) &&
+    isTexts(value["declared"]) &&
+    isNameQuestion(value)
   );
 }
 

@@ -2,6 +2,7 @@ import type { OidcCheck, OidcPeer } from "../core/plan.ts";
 import type { Millis } from "../core/units.ts";
 import { type Finding, failed, passed, plain } from "./finding.ts";
 import { BODY_MAX, exchangeHttps, HTTPS_LIMITS } from "./https.ts";
+import { askNames } from "./oidc-names.ts";
 import type { HttpReply, HttpsLimits, ProbePorts } from "./port.ts";
 
 /** What OpenID Connect Discovery 1.0, section 3, marks as required, without those that only some flows need. */
@@ -14,7 +15,9 @@ const REQUIRED_LISTS = [
 /** A connection that has less left than this would only fail for want of time. */
 const JWKS_TIME_MIN: Millis = 250;
 
-type OidcPorts = Pick<ProbePorts, "https" | "neighbours" | "clock" | "importsKey">;
+/** Without `dns` and `chance`, as on Workers, no host is resolved. */
+type OidcPorts = Pick<ProbePorts, "https" | "neighbours" | "clock" | "importsKey"> &
+  Partial<Pick<ProbePorts, "dns" | "chance">>;
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
@@ -38,7 +41,8 @@ export async function askOidc(
     if ("finding" in document) return document.finding;
     const left = () => ({ ...limits, total: until - ports.clock.mono() });
     const keys = await askKeys(check, document.endpoints, address, ports, signal, left());
-    return keys.ok ? askPeers(check, document.endpoints, keys, ports, signal, left) : keys;
+    const peers = keys.ok ? await askPeers(check, document.endpoints, keys, ports, signal, left) : keys;
+    return withNames(check, document.endpoints, peers, ports, signal, left().total);
   });
   const skew = finding.evidence.skew_s ?? 0;
   if (!finding.ok || Math.abs(skew) <= SKEW_MAX_S) return finding;
@@ -82,7 +86,13 @@ function discoveryOf(
   return { endpoints };
 }
 
-const ENDPOINTS = ["authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint"] as const;
+const ENDPOINTS = [
+  "authorization_endpoint",
+  "token_endpoint",
+  "jwks_uri",
+  "userinfo_endpoint",
+  "end_session_endpoint",
+] as const;
 /** What Home Assistant's login asks of a document that says something of it at all (facts: "OIDC in HA"). */
 const OFFERED: readonly (readonly [field: string, wanted: string])[] = [
   ["response_types_supported", "code"],
@@ -193,6 +203,25 @@ async function askPeers(
   }
   const more = untold.length === 0 ? null : `not declared, so not asked: ${untold.join(", ")}`;
   return more === null || keys.detail !== null ? keys : passed(plain(more));
+}
+
+/** Where the hosts of the endpoints lead, asked last: what fails at the address itself is said before it. */
+async function withNames(
+  check: OidcCheck,
+  endpoints: ReadonlyMap<string, URL>,
+  finding: Finding,
+  ports: OidcPorts,
+  signal: AbortSignal,
+  left: Millis,
+): Promise<Finding> {
+  const { dns, chance } = ports;
+  if (check.names === undefined || dns === undefined || chance === undefined || signal.aborted) return finding;
+  const fields = new Map([...endpoints].reverse().map(([field, uri]) => [uri.hostname, field]));
+  const names = await askNames(check.names, fields, { ...ports, dns, chance }, signal, left);
+  const evidence = { ...finding.evidence, ...names.evidence };
+  if (finding.ok && names.failure !== null) return failed(names.failure, names.detail ?? "", { evidence });
+  const told = [finding.detail, names.detail].filter((part) => part !== null).join("; ");
+  return { ...finding, detail: told === "" ? null : plain(told), evidence };
 }
 
 /** Its front page is not the question: only whether one gets there, and by which certificate. */

@@ -56,7 +56,7 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "targets.*.checks[].https.headers.*.lacks": "Texts that must not be in it; a header that is absent lacks everything.",
   "targets.*.checks[].https.schedule": "A schedule of its own.",
   "targets.*.checks[].oidc":
-    "The OpenID discovery document, as Home Assistant's login reads it: status, JSON, issuer, keys.",
+    "The OpenID discovery document, as Home Assistant's login reads it: status, JSON, issuer, keys, and where its endpoints lead. Hosts of other https checks are asked and resolved at the guarded resolver too; a host that nobody declared never is.",
   "targets.*.checks[].oidc.issuer": "The issuer, exactly as the application has it, with its last slash.",
   "targets.*.checks[].oidc.algorithm":
     "How Home Assistant wants id tokens signed, such as RS256: the document must offer it.",

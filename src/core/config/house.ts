@@ -1,4 +1,5 @@
 import type { DnsCheck, PlanCheck } from "../plan.ts";
+import { withPlaces } from "./oidc-places.ts";
 import type { CheckConfig, Config, HostConfig, LinkConfig, SpeakerConfig, VantageConfig } from "./schema.ts";
 
 /** A target with its checks in the form in which a vantage gets them. */
@@ -97,7 +98,7 @@ export function resolveHouse(
   const { link: _l, links: _ls, speaker: _s, speakers: _ss, host: _h, hosts: _hs, ...rest } = config;
   const house: House = {
     ...rest,
-    targets: targets.map((target) => withPeers(target, targets)),
+    targets: targets.map((target) => withPlaces(target, targets)),
     groups,
     links,
     speakers,
@@ -174,29 +175,6 @@ function dnsPlan(
     ...own(schedule),
   };
 }
-
-/**
- * The hosts that a document of this issuer may name, and where each is to be asked: what the house itself declares as https checks.
- * Nothing else is dialled, or a document could send a vantage anywhere.
- */
-function withPeers(target: Target, all: readonly Target[]): Target {
-  const declared = all.flatMap(({ addresses, checks }) =>
-    checks.flatMap((check) =>
-      check.kind === "https"
-        ? [{ host: check.host.toLowerCase(), address: addresses[0]!, port: check.port, ca_pem: check.ca_pem }]
-        : [],
-    ),
-  );
-  const checks = target.checks.map((check): PlanCheck => {
-    if (check.kind !== "oidc") return check;
-    const others = declared.filter(({ host }) => host !== hostOfUrl(check.issuer));
-    const peers = others.filter(({ host }, index) => others.findIndex((other) => other.host === host) === index);
-    return peers.length === 0 ? check : { ...check, peers: peers.slice(0, PEERS_MAX) };
-  });
-  return { ...target, checks };
-}
-/** A document names five endpoints at most. */
-const PEERS_MAX = 16;
 
 const own = (schedule: string | undefined) => (schedule === undefined ? {} : { schedule });
 
