@@ -17,15 +17,16 @@ import { lookAtNames } from "../runtime/node/doctor-names.ts";
 import { readSavedPlan, type SavedPlan } from "../runtime/node/doctor-plan.ts";
 import { lookAtHomeAssistants, reportsOf } from "../runtime/node/doctor-telling.ts";
 import { createProbePorts } from "../runtime/node/probe-ports.ts";
-import { SecretError } from "../runtime/node/secret-file.ts";
 import { commandLine, defaultConfig } from "./command-line.ts";
+import { askReports, askStatus, hubOfConfig, hubOfJoin } from "./doctor-hub.ts";
 import { doctorPage } from "./doctor-page.ts";
-import { askHub, findHub, HubError } from "./hub-client.ts";
 import { planHere } from "./plan-here.ts";
 
 interface Flags {
   readonly config: string;
   readonly data?: string;
+  readonly tokenFile?: string;
+  readonly joinFile?: string;
   readonly json?: boolean;
 }
 
@@ -34,7 +35,6 @@ const TRIES = 3;
 const VANTAGE_DATA = "/var/lib/hairpin-vantage";
 /** Addresses that are asked about one after the other, half a second each. */
 const STRANGERS_MAX = 16;
-const HUB_PATIENCE_MS = 3_000;
 const [FAILED, USAGE, CANNOT_TELL] = [1, 2, 3] as const;
 
 /** `hairpin doctor`: the whole path from this machine, layer by layer. It reads and asks, and changes nothing. */
@@ -43,6 +43,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const program = commandLine("doctor", "the whole path from here, layer by layer, in sentences; changes nothing")
     .option("--config <file>", "the configuration", defaultConfig())
     .option("--data <dir>", `go by a vantage's saved plan; without a configuration that of ${VANTAGE_DATA}`)
+    .option("--token-file <file>", "a token of hub.tokens, where a private hub is asked over the network")
+    .option("--join-file <file>", "with --data: the vantage's join token, to ask the hub; or in HAIRPIN_JOIN")
     .option("--json", "print one JSON document")
     .action(async (flags: Flags) => {
       code = await doctor(flags, program.getOptionValueSource("config") === "default");
@@ -54,7 +56,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 async function doctor(flags: Flags, isDefault: boolean): Promise<number> {
   const isAbsent = isDefault && !existsSync(flags.config);
   const saved = flags.data !== undefined || isAbsent ? readSavedPlan(flags.data ?? VANTAGE_DATA) : null;
-  if (saved !== null && typeof saved !== "string") return conclude(await lookByPlan(saved), flags);
+  if (saved !== null && typeof saved !== "string") return conclude(await lookByPlan(saved, flags.joinFile), flags);
   if (saved !== null) {
     const isByConfig = flags.data === undefined;
     const file = isByConfig ? flags.config : join(flags.data, "plan.json");
@@ -77,7 +79,7 @@ async function doctor(flags: Flags, isDefault: boolean): Promise<number> {
     );
     return USAGE;
   }
-  return conclude(await lookAround(loaded, flags.config), flags);
+  return conclude(await lookAround(loaded, flags), flags);
 }
 
 function conclude(exam: Examination, flags: Flags): number {
@@ -92,14 +94,18 @@ function tell(report: DoctorReport, flags: Flags): void {
   process.stdout.write(flags.json ? `${JSON.stringify(document, null, 2)}\n` : doctorPage(report, colour));
 }
 
-async function lookAround({ house, dir, warnings }: LoadedConfig, file: string): Promise<Examination> {
+async function lookAround({ house, dir, warnings }: LoadedConfig, flags: Flags): Promise<Examination> {
+  const file = flags.config;
   const ports = createProbePorts();
   const plan = await planHere(house, [], ports);
   const isHost = plan.where === "host";
   const linked = isHost ? house.groups.filter((group) => group.link !== null) : [];
   // The round first and alone: what else is asked must neither disturb its times nor the neighbour table.
   const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
-  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, brokers, isHub, reports, edge] =
+  const isHub = await isHubHere(house, ports);
+  const asked = await hubOfConfig(house, file, isHub, flags.tokenFile);
+  const isTold = house.notify.some((entry) => "home_assistant" in entry);
+  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, brokers, hub, reports, edge] =
     await Promise.all([
       waysOf(plan, ports),
       lookAtNames(house),
@@ -108,8 +114,8 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
       Promise.all(linked.map((group) => lookAtLink(house, group, dir))),
       lookAtHomeAssistants(house),
       lookAtBrokers(house, dir),
-      isHubHere(house, ports),
-      askReports(house, file),
+      askStatus(asked),
+      isTold ? askReports(asked) : null,
       lookAtHouseEdge(house, dir),
     ]);
   return {
@@ -126,20 +132,25 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, file: string):
     links,
     boot: isHost ? lookAtBoot() : null,
     homeAssistants: homeAssistants.map((sight) =>
-      reports === null ? sight : { ...sight, reports: reports(sight.name) },
+      reports === null ? sight : { ...sight, reports: reportsOf(reports)(sight.name) },
     ),
     brokers,
     edge,
+    hub,
     isHub,
   };
 }
 
 /** What a vantage with nothing but its plan can look at: its own path, the addresses, the names. */
-async function lookByPlan({ plan, file, savedAt }: SavedPlan): Promise<Examination> {
+async function lookByPlan({ plan, file, savedAt }: SavedPlan, joinFile?: string): Promise<Examination> {
   const ports = createProbePorts();
   const house = houseOfPlan(plan);
   const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
-  const [ways, names] = await Promise.all([waysOf(plan, ports), lookAtNames(house)]);
+  const [ways, names, hub] = await Promise.all([
+    waysOf(plan, ports),
+    lookAtNames(house),
+    hubOfJoin(joinFile).then(askStatus),
+  ]);
   return {
     house,
     file,
@@ -155,6 +166,7 @@ async function lookByPlan({ plan, file, savedAt }: SavedPlan): Promise<Examinati
     links: [],
     boot: null,
     homeAssistants: [],
+    hub,
     isHub: null,
   };
 }
@@ -204,20 +216,6 @@ async function askStrangers(house: House, ports: ProbePorts): Promise<Examinatio
     asked.push({ address, macs: answers.map((answer) => answer.mac) });
   }
   return asked;
-}
-
-/** What the hub remembers of its reports to Home Assistant; null where there is none, or the hub cannot be asked from here. */
-async function askReports(house: House, file: string): Promise<ReturnType<typeof reportsOf> | null> {
-  if (!house.notify.some((entry) => "home_assistant" in entry)) return null;
-  const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), HUB_PATIENCE_MS).unref());
-  const asked = findHub({ config: file }, "read")
-    .then((hub) => askHub(hub, "GET", "/v1/deliveries"))
-    .then((reply) => (reply.status === 200 ? reportsOf(reply.body as Parameters<typeof reportsOf>[0]) : null))
-    .catch((error: unknown) => {
-      if (error instanceof HubError || error instanceof SecretError) return null;
-      throw error;
-    });
-  return await Promise.race([asked, late]);
 }
 
 async function isHubHere(house: House, ports: ProbePorts): Promise<boolean | null> {

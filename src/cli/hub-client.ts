@@ -10,11 +10,20 @@ export interface HubAddress {
   readonly socketPath: string | null;
   readonly url: string;
   readonly token: string | null;
+  /** For the whole exchange, with the connecting, in milliseconds; without it a hub is waited for as long as it is heard. */
+  readonly patience?: number;
 }
 
 /** A hub that cannot be reached or asked: exit code 3, cannot tell. */
 export class HubError extends Error {
   override name = "HubError";
+  /** Why there was no answer, without the address; the message where there was one. */
+  readonly why: string;
+
+  constructor(message: string, why = message) {
+    super(message);
+    this.why = why;
+  }
 }
 
 const ANSWER_MAX = 16 * 1_048_576;
@@ -93,13 +102,15 @@ function open(
       ...(hub.token === null ? {} : { authorization: `Bearer ${hub.token}` }),
       ...headers,
     },
+    ...(hub.patience === undefined ? {} : { signal: AbortSignal.timeout(hub.patience) }),
   };
   return new Promise((done, fail) => {
     const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(options, done);
     request.setTimeout(TIMEOUT_MS, () => request.destroy(new Error("no answer in 15 s")));
-    request.once("error", (error: NodeJS.ErrnoException) =>
-      fail(new HubError(`no answer from the hub at ${hub.socketPath ?? hub.url}: ${error.code ?? error.message}`)),
-    );
+    request.once("error", (error: NodeJS.ErrnoException) => {
+      const why = error.code === "ABORT_ERR" ? `none in ${hub.patience} ms` : (error.code ?? error.message);
+      fail(new HubError(`no answer from the hub at ${hub.socketPath ?? hub.url}: ${why}`, why));
+    });
     request.end(payload ?? undefined);
   });
 }
@@ -120,10 +131,15 @@ export async function askHub(
   const reply = await open(hub, method, path, body, headers);
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const chunk of reply as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > ANSWER_MAX) throw new HubError("the hub's answer is too large");
-    parts.push(chunk);
+  try {
+    for await (const chunk of reply as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > ANSWER_MAX) throw new HubError("the hub's answer is too large");
+      parts.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof HubError) throw error;
+    throw new HubError(`the hub's answer broke off: ${(error as NodeJS.ErrnoException).code ?? "unknown"}`);
   }
   const text = Buffer.concat(parts).toString("utf8");
   try {

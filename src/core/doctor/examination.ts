@@ -4,6 +4,7 @@ import type { HostFacts } from "../facts.ts";
 import type { CheckResult, Observation } from "../observation.ts";
 import type { Plan, Where } from "../plan.ts";
 import type { EdgeSight } from "./edge.ts";
+import type { HubSight } from "./hub-sight.ts";
 
 /** Everything that `hairpin doctor` looked at, as plain data: what the findings are made from. Unknown is null, never false. */
 export interface Examination {
@@ -32,6 +33,8 @@ export interface Examination {
   readonly brokers?: readonly BrokerSight[];
   /** The edge verifier; absent or null where the house has none. */
   readonly edge?: EdgeSight | null;
+  /** What the hub says; absent or null where it was not looked for. */
+  readonly hub?: HubSight | null;
   /** Whether the hub's own address is this machine's: events are sent from there, so only its path to receivers counts. */
   readonly isHub: boolean | null;
 }
@@ -85,7 +88,8 @@ export type ProcessSight =
       readonly breakerOpen: boolean;
       readonly journal: HostFacts["journal"];
     }
-  | { readonly running: false; readonly detail: string };
+  /** `isAsked` false: this user may not ask it, so that nothing is known. */
+  | { readonly running: false; readonly detail: string; readonly isAsked?: boolean };
 
 /** What would make the links at the next boot. */
 export interface BootSight {

@@ -22,6 +22,7 @@ export const LAYERS = [
   "tls",
   "http",
   "dns",
+  "hub",
   "home_assistant",
   "mqtt",
   "receivers",

@@ -206,8 +206,12 @@ function processFindings(process: ProcessSight | null, link: LinkConfig): Doctor
   if (process === null)
     return [warning("host_process", `No \`host:\` is declared: nothing makes ${link.name} again when it is gone.`)];
   if (!process.running) {
-    const text = `hairpin host does not answer: nothing makes ${link.name} again when it is gone.`;
-    return [warning("host_process", text, [process.detail], "systemctl status hairpin-host")];
+    if (process.isAsked === false)
+      return [unknown("host_process", `hairpin host was not asked: ${process.detail}`, "sudo hairpin doctor")];
+    const text = `hairpin host does not answer: nothing makes ${link.name} again when it is gone, and nothing is repaired.`;
+    return [
+      bad("host_process", text, [process.detail], "systemctl status hairpin-host; journalctl -u hairpin-host -n 20"),
+    ];
   }
   const findings: DoctorFinding[] = [];
   if (process.guardStopped)

@@ -15,6 +15,7 @@ import { SECOND } from "../units.ts";
 import type { Examination, LinkSight } from "./examination.ts";
 import { dropsEverything } from "./filter.ts";
 import { list } from "./finding.ts";
+import type { Named } from "./joining.ts";
 
 /** The name of this machine in every sentence. */
 export const HERE = "here";
@@ -22,14 +23,6 @@ export const HERE = "here";
 const ROUNDS = 3;
 /** One look at the host stands as if it had been so for this long: longer than any row of the table waits. */
 const STOOD = 20 * SECOND;
-
-export interface Named {
-  readonly group: string;
-  readonly cause: Cause;
-  readonly summary: string;
-  readonly evidence: readonly string[];
-  readonly advice: string | null;
-}
 
 /** The scene of one group as the hub's own table of causes wants it, with this machine for the only vantage. */
 export function sceneHere(exam: Examination, group: Group): Scene {
@@ -171,12 +164,20 @@ export function nameCause(exam: Examination, group: Group): Named | null {
   const said =
     exam.where === "host" && finding.cause === "unclassified"
       ? lostOnHost(scene, finding)
-      : {
-          summary: summarise(shown, "failing", finding.cause),
-          advice: adviceFor(finding.cause, scene, finding.targets),
-        };
-  return { group: group.name, cause: finding.cause, evidence: finding.evidence, ...said };
+      : finding.cause === "site_network"
+        ? OWN_PATH
+        : {
+            summary: summarise(shown, "failing", finding.cause),
+            advice: adviceFor(finding.cause, scene, finding.targets),
+          };
+  return { group: group.name, cause: finding.cause, evidence: finding.evidence, by: "here", ...said };
 }
+
+/** One machine cannot tell whether it is the site's network or its own cable. */
+const OWN_PATH = {
+  summary: "This machine does not reach its own gateway or reference: nothing can be said of the addresses from here.",
+  advice: "ip -br link; ip -br address; ip route   # is the cable in, is there an address and a default route?",
+};
 
 /**
  * The host's own packets run into time-outs: kube-proxy, the filter or the pod. An address that is fine beside it leaves the pod as

@@ -4,6 +4,8 @@ import type { Examination } from "./examination.ts";
 import { bad, type DoctorFinding, type DoctorReport, good, LAYERS, list, unknown, warning } from "./finding.ts";
 import { linkCheckFindings, planFindings } from "./from-plan.ts";
 import { hostFindings } from "./host.ts";
+import { hubFindings } from "./hub.ts";
+import { inOrder as causesInOrder, join } from "./joining.ts";
 import { nameFindings } from "./names.ts";
 import { HERE, nameCause } from "./naming.ts";
 import { pathFindings } from "./path.ts";
@@ -11,16 +13,21 @@ import { tellingFindings } from "./telling.ts";
 
 /** Everything that was looked at, as findings in the order of the layers, with the cause's sentence for a verdict. Pure and total. */
 export function examine(exam: Examination): DoctorReport {
+  const { hub, house } = exam;
+  const words = hub?.kind === "answered" && hub.says.site === house.site ? hub.says : null;
+  const here = { where: exam.where, isByPlan: exam.fromPlan !== undefined };
+  const joined = house.groups.map((group) => join(group, nameCause(exam, group), words, here));
   const findings = inOrder([
     ...configurationFindings(exam),
     ...ownPathFindings(exam),
     ...onHost(exam),
     ...nameFindings(exam.names),
     ...pathFindings(exam),
+    ...hubFindings(exam, joined),
     ...tellingFindings(exam),
     ...(exam.edge == null ? [] : edgeFindings(exam.edge, exam.isHub)),
   ]);
-  const named = exam.house.groups.flatMap((group) => nameCause(exam, group) ?? []);
+  const named = causesInOrder(joined.flatMap((each) => each.named ?? []));
   const first = named[0] ?? null;
   const isBad = findings.some((finding) => finding.state === "bad") || first !== null;
   const isEmpty = exam.house.targets.length === 0 && exam.house.links.length === 0;
@@ -32,7 +39,7 @@ export function examine(exam: Examination): DoctorReport {
     evidence: first?.evidence ?? [],
     advice: first?.advice ?? null,
     findings,
-    blind: isEmpty || first?.cause === "site_network",
+    blind: isEmpty || (first?.cause === "site_network" && first.by === "here"),
   };
 }
 

@@ -113,18 +113,25 @@ interface Process {
 async function askProcess(group: Group, dir: string): Promise<Process | null> {
   if (group.host === null) return null;
   const { listen, key_file } = group.host;
-  const absent = (detail: string): Process => ({ sight: { running: false, detail }, formerMacs: [] });
+  const absent = (detail: string, isAsked = true): Process => ({
+    sight: { running: false, detail, isAsked },
+    formerMacs: [],
+  });
   const isUnix = listen.startsWith("unix:");
   let keys: readonly string[] = [];
   try {
     keys = isUnix || key_file === undefined ? [] : readSecrets(resolve(dir, key_file));
   } catch (error) {
-    return absent(`It was not asked: ${(error as Error).message}.`);
+    return absent(`${(error as Error).message}.`, false);
   }
   const link = createHostLink(isUnix ? `unix:${resolve(dir, listen.slice("unix:".length))}` : listen, keys);
   const answer = await link.facts(-1, 0, AbortSignal.timeout(3_000));
   link.close();
-  if (answer.kind !== "answer") return absent(`${listen}: ${"detail" in answer ? answer.detail : "no answer"}.`);
+  if (answer.kind !== "answer") {
+    const detail = "detail" in answer ? answer.detail : "no answer";
+    // The mode of the socket is its permission.
+    return absent(`${listen}: ${detail}.`, !/\b(EACCES|EPERM)\b/.test(detail));
+  }
   const { value } = answer;
   return {
     sight: {
