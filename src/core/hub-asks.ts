@@ -30,6 +30,8 @@ export interface HealAsk {
   /** Idempotency-Key with its owner, and the digest of the body it came with. */
   readonly key: string | null;
   readonly digest: string;
+  /** A second key that nobody has signed: it finds the answer it was kept with, and never makes a request a new one. */
+  readonly alsoKnownAs?: string | null;
 }
 
 export type HealAnswer =

@@ -39,13 +39,14 @@ export function createAsks(
   log: Log,
 ): (asked: HealAsk) => HealAnswer {
   return (asked) => {
-    const known = asked.key === null ? null : store.ask(asked.key);
+    const keys = [asked.key, asked.alsoKnownAs ?? null].filter((key) => key !== null);
+    const known = keys.map((key) => store.ask(key)).find((answer) => answer !== null) ?? null;
     if (known !== null)
       return known.digest === asked.digest ? (JSON.parse(known.answer) as HealAnswer) : { kind: "mismatch" };
     const seat = groupFor(house, loop.seats(), asked);
     if (seat === null) return { kind: "answer", answer: NOTHING, advice: null };
     if (seat === "target" || seat === "incident") return { kind: "unknown", what: seat };
-    const { step, reason, by, dryRun, override, force, key, digest } = asked;
+    const { step, reason, by, dryRun, override, force, digest } = asked;
     const id = `h-${randomId(16)}`;
     loop.rememberAsker(id, by, reason);
     const ask = { id, step, reason: reason ?? by, by, dryRun, override, force };
@@ -55,8 +56,8 @@ export function createAsks(
         { ask: { group: seat.group.name, ask } },
         {
           write({ answer }, now) {
-            if (key !== null && answer!.status < 300)
-              store.setAsk(key, digest, JSON.stringify(outcome(answer!)), now.mono);
+            if (answer!.status >= 300) return;
+            for (const key of keys) store.setAsk(key, digest, JSON.stringify(outcome(answer!)), now.mono);
           },
         },
       );

@@ -23,6 +23,7 @@ import { pageHook } from "./page.ts";
 import { planHook } from "./plan.ts";
 import { problem } from "./problem.ts";
 import { ROUTES } from "./routes.ts";
+import { createSignedIds } from "./signed-ids.ts";
 
 type Handler = (c: Context<Vars>) => Response | Promise<Response>;
 
@@ -58,11 +59,12 @@ export function hubApp(deps: HubDeps): Hono<Vars> {
   app.use(secureHeaders());
   app.use(originGuard(deps));
   const hooks = handlers(deps);
+  const ids = createSignedIds(deps.mono);
   const guards = {
-    read: readable(deps),
-    heal: scoped(deps, "heal"),
-    ack: scoped(deps, "ack"),
-    pause: scoped(deps, "pause"),
+    read: readable(deps, ids),
+    heal: scoped(deps, "heal", ids),
+    ack: scoped(deps, "ack", ids),
+    pause: scoped(deps, "pause", ids),
   };
   for (const route of ROUTES) {
     const hook = hooks[`${route.method} ${route.path}`];

@@ -5,6 +5,7 @@ import { isWithin } from "./network.ts";
 import { problem, tooMany } from "./problem.ts";
 import { createBuckets } from "./rates.ts";
 import { relayedBy } from "./relay.ts";
+import type { SignedIds } from "./signed-ids.ts";
 
 export type Scope = "heal" | "ack" | "read" | "pause";
 
@@ -22,19 +23,25 @@ export function unauthorized(c: Context): Response {
 }
 
 type Identity =
-  | { readonly ok: true; readonly name: string; readonly scopes: readonly string[]; readonly relay?: Relay }
+  | {
+      readonly ok: true;
+      readonly name: string;
+      readonly scopes: readonly string[];
+      readonly relay?: Relay;
+      readonly signedId?: string;
+    }
   | { readonly ok: false; readonly reason: string };
 
 /**
  * Asks for a scope. A unix socket has all of them by its file mode; otherwise a bearer token from a network it may be used from,
  * a signature by a token that is a Standard Webhooks secret, or one by the key that a vantage has for this purpose.
  */
-export function scoped(deps: HubDeps, scope: Scope): MiddlewareHandler<Vars> {
+export function scoped(deps: HubDeps, scope: Scope, ids: SignedIds): MiddlewareHandler<Vars> {
   const callers = createBuckets(CALLER_RATE, deps.mono);
   const refused = createBuckets(REFUSED_RATE, deps.mono);
   return async (c, next) => {
     const peer = c.get("peer");
-    const identity = await identify(deps, c, scope);
+    const identity = await identify(deps, c, scope, ids);
     if (!identity.ok) {
       deps.log("warn", { address: peer.address, path: c.req.path, reason: identity.reason }, "refused a request");
       const wait = refused.take(peer.address ?? "unknown");
@@ -55,25 +62,30 @@ export function scoped(deps: HubDeps, scope: Scope): MiddlewareHandler<Vars> {
     }
     c.set("caller", identity.name);
     if (identity.relay !== undefined) c.set("relay", identity.relay);
+    if (identity.signedId !== undefined) c.set("signedId", identity.signedId);
     const wait = callers.take(identity.name);
     return wait > 0 ? tooMany(c, wait) : next();
   };
 }
 
 /** Reading is for anyone, unless hub.private asks for the scope `read`. */
-export function readable(deps: HubDeps): MiddlewareHandler<Vars> {
-  const guard = scoped(deps, "read");
+export function readable(deps: HubDeps, ids: SignedIds): MiddlewareHandler<Vars> {
+  const guard = scoped(deps, "read", ids);
   return async (c, next) => (deps.house.hub.private ? guard(c, next) : next());
 }
 
-async function identify(deps: HubDeps, c: Context<Vars>, scope: Scope): Promise<Identity> {
+async function identify(deps: HubDeps, c: Context<Vars>, scope: Scope, ids: SignedIds): Promise<Identity> {
   const peer = c.get("peer");
   if (peer.unix) return { ok: true, name: "unix", scopes: ["heal", "ack", "read", "pause"] };
   const authorization = c.req.header("authorization");
   const given = authorization === undefined ? null : (/^Bearer ([\x21-\x7e]{1,512})$/i.exec(authorization)?.[1] ?? "");
   let found: Token | null = null;
+  let signedId: string | null = null;
   for (const token of deps.tokens()) {
-    if (given !== null ? sameText(token.secret, given) : await hasSigned(deps, c, token)) found = token;
+    const signed = given === null ? await signedWith(deps, c, token) : null;
+    if (given !== null ? !sameText(token.secret, given) : signed === null) continue;
+    found = token;
+    signedId = signed;
   }
   if (found === null && given !== null) return { ok: false, reason: "unknown token" };
   if (found === null) {
@@ -84,12 +96,17 @@ async function identify(deps: HubDeps, c: Context<Vars>, scope: Scope): Promise<
   if (found.from.length > 0 && (address === null || !found.from.some((network) => isWithin(address, network)))) {
     return { ok: false, reason: `the token ${found.name} may not be used from ${address ?? "there"}` };
   }
-  return { ok: true, name: found.name, scopes: found.scopes };
+  if (signedId !== null && c.req.method === "POST" && !ids.isFor(found.name, signedId, c.req.path))
+    return { ok: false, reason: `${found.name} signed the id ${signedId} for another path` };
+  return { ok: true, name: found.name, scopes: found.scopes, ...(signedId === null ? {} : { signedId }) };
 }
 
-async function hasSigned(deps: HubDeps, c: Context<Vars>, token: Token): Promise<boolean> {
-  if (c.req.header("webhook-signature") === undefined || !isSecret(token.secret)) return false;
-  return (await verify([token.secret], c.req.raw.headers, c.get("body") ?? "", deps.wall() / 1_000, deps.hmac)).ok;
+/** The `webhook-id` that this token has signed; null: it has not. */
+async function signedWith(deps: HubDeps, c: Context<Vars>, token: Token): Promise<string | null> {
+  if (c.req.header("webhook-signature") === undefined || !isSecret(token.secret)) return null;
+  const body = c.get("body") ?? "";
+  const verified = await verify([token.secret], c.req.raw.headers, body, deps.wall() / 1_000, deps.hmac);
+  return verified.ok ? verified.id : null;
 }
 
 export type Signed =

@@ -92,6 +92,8 @@ export interface Vars {
     peer: Peer;
     body: string;
     caller: string;
+    /** The `webhook-id` of a request that a token has signed; no other header of it is to be believed. */
+    signedId?: string;
     /** Set when a vantage passes on what a person asked for: its name, and the id that it signed. */
     relay?: Relay;
   };

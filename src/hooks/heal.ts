@@ -11,12 +11,16 @@ type Asked =
   | { readonly ok: true; readonly ask: Omit<HealAsk, "by" | "digest"> }
   | { readonly ok: false; readonly response: Response };
 
-/** What a token's owner asks for. */
+/**
+ * What a token's owner asks for. A signed request counts by the id that was signed: whoever recorded it can write any
+ * Idempotency-Key beside it. That header then only finds an earlier answer, which can start nothing.
+ */
 function askOf(c: Context<Vars>): Asked {
   const parsed = parseBody(c, healBody, true);
   if (!parsed.ok) return parsed;
-  const key = c.req.header("idempotency-key") ?? c.req.header("webhook-id") ?? null;
-  if (key !== null && !/^[\x21-\x7e]{1,255}$/.test(key)) {
+  const given = c.req.header("idempotency-key") ?? null;
+  const key = c.get("signedId") ?? given ?? c.req.header("webhook-id") ?? null;
+  if ([given, key].some((each) => each !== null && !/^[\x21-\x7e]{1,255}$/.test(each))) {
     const detail = "Idempotency-Key: 1 to 255 visible ASCII characters are wanted";
     return { ok: false, response: problem(c, 400, { detail }) };
   }
@@ -29,10 +33,14 @@ function askOf(c: Context<Vars>): Asked {
     force: force ?? false,
     target: target ?? null,
     incident: incident ?? null,
-    key: key === null ? null : `${c.get("caller")}:${key}`,
+    key: owned(c, key),
+    alsoKnownAs: owned(c, given === key ? null : given),
   };
   return { ok: true, ask };
 }
+
+const owned = (c: Context<Vars>, key: string | null): string | null =>
+  key === null ? null : `${c.get("caller")}:${key}`;
 
 /** What a vantage passes on: nothing that opens a gate, and under the id that was signed, since any other header may be forged. */
 function relayedAsk(c: Context<Vars>, relay: Relay, relays: Relays): Asked {

@@ -183,6 +183,7 @@ export function harness(options: HarnessOptions = {}) {
     peer: (env) => ({ ...peer, ...(env as Partial<Peer>) }),
     tokens: () => [
       { name: "operator", scopes: ["heal", "ack", "read", "pause"], from: options.from ?? [], secret: TOKEN },
+      { name: "signer", scopes: ["heal", "pause"], from: [], secret: secret("signer") },
       { name: "reader", scopes: ["read"], from: [], secret: "a-token-that-only-reads" },
     ],
     vantageKeys: (name) => (house.vantages.some((vantage) => vantage.name === name) ? [secret(name)] : []),
