@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import type { RoundResult } from "../../src/probes/round.ts";
-import { findProgram } from "../../src/runtime/node/probe-command.ts";
 import { inNamespaces, skipReason } from "./namespaces.ts";
 
 const skip = skipReason();
@@ -38,8 +37,7 @@ describe("layer 2, on a real bridge with real ARP", { skip }, () => {
     assert.equal(rounds.none.control.ok, true);
   });
 
-  const noNdisc6 = findProgram("ndisc6") === null && "missing: ndisc6";
-  test("IPv6: one that answers, two that answer, and nobody", { skip: noNdisc6 }, () => {
+  test("IPv6: one that answers, two that answer, and nobody, with the times", () => {
     const six = (round: RoundResult) => round.checks.find(({ target }) => target === "six")!;
     const macs = (round: RoundResult) =>
       six(round)
@@ -47,10 +45,12 @@ describe("layer 2, on a real bridge with real ARP", { skip }, () => {
         .sort();
     assert.equal(six(rounds.one).failure, null, six(rounds.one).detail ?? "");
     assert.deepEqual(macs(rounds.one), [ONE]);
+    assert.equal(typeof six(rounds.one).evidence?.answers?.[0]?.ms, "number");
     assert.equal(six(rounds.both).failure, "mac_conflict");
     assert.deepEqual(macs(rounds.both), [ONE, TWO]);
-    assert.equal(six(rounds.none).evidence?.asked, false);
-    assert.match(six(rounds.none).detail!, /nobody answered ndisc6; the neighbour table decides/);
+    assert.deepEqual([six(rounds.none).evidence?.asked, macs(rounds.none)], [true, []]);
+    assert.equal(six(rounds.none).failure, "no_neighbour");
+    assert.match(six(rounds.none).detail!, /nobody answers the neighbour solicitation for fd09::53/);
   });
 
   test("a vantage whose own path is broken says so", () => {

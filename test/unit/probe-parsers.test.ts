@@ -5,6 +5,13 @@ import { judgeLink } from "../../src/probes/link.ts";
 import { askNeighbour } from "../../src/probes/neighbour.ts";
 import type { NeighbourView, WhoHasResult } from "../../src/probes/port.ts";
 import { judgeSpeaker } from "../../src/probes/speaker.ts";
+import {
+  advertisedMacs,
+  octetsOf,
+  solicitationFor,
+  solicitingSocket,
+  withAnswers,
+} from "../../src/runtime/node/probe-advertisements.ts";
 import { parseLinks, parsePacketSockets } from "../../src/runtime/node/probe-links.ts";
 import { parseGateway, parseNeighbours, parseRoute } from "../../src/runtime/node/probe-neighbours.ts";
 import { clock } from "../../src/runtime/node/probe-ports.ts";
@@ -195,4 +202,43 @@ test("ndisc6: every MAC once, silence is no finding of its own, and the missing 
     assert.equal(unasked.asked, false);
     assert.match(unasked.detail!, /not solicited/);
   }
+});
+
+const SIX = octetsOf("fd61:7::40")!;
+/** One advertisement as a raw socket gives it: type, flags, target, options. */
+const advertisement = (target: Buffer, mac: string, before = "") =>
+  Buffer.from(`8800000060000000${target.toString("hex")}${before}0201${mac.replaceAll(":", "")}`, "hex");
+
+test("advertisements: all that name the target, also in one piece, behind other options, and never beyond their end", () => {
+  const [ours, theirs] = [advertisement(SIX, OURS), advertisement(SIX, OTHER, "0e01000000000000")];
+  const foreign = advertisement(octetsOf("fd61:7::41")!, PARENT);
+  assert.deepEqual(advertisedMacs(Buffer.concat([ours, foreign, theirs]), SIX), [OURS, OTHER]);
+  for (let length = 0; length < ours.length; length++)
+    assert.deepEqual(advertisedMacs(ours.subarray(0, length), SIX), []);
+  assert.deepEqual(advertisedMacs(Buffer.alloc(1_000, 0x88), SIX), []);
+  assert.deepEqual(advertisedMacs(Buffer.alloc(1_000), SIX), []);
+  assert.equal(advertisedMacs(Buffer.concat(Array(40).fill(ours)), SIX).length, 16);
+});
+
+test("a MAC that advertises twice counts once, with its first time", () => {
+  const once = withAnswers([], [OURS], 0.7);
+  assert.deepEqual(withAnswers(once, [OTHER, OURS, OTHER], 3.25), [
+    { mac: OURS, ms: 0.7 },
+    { mac: OTHER, ms: 3.25 },
+  ]);
+});
+
+test("what socat is given is digits alone, and only IPv6 addresses are octets", () => {
+  const [address, ...options] = solicitingSocket(SIX, 7).split(",");
+  assert.equal(address, "SOCKET-DATAGRAM:10:3:58:x000000000000ff0200000000000000000001ff00004007000000");
+  assert.deepEqual(options, [
+    `setsockopt=58:1:x${"f".repeat(34)}fe${"f".repeat(28)}`,
+    "setsockopt-int=41:18:255",
+    "setsockopt-int=41:16:255",
+  ]);
+  assert.equal(SIX.toString("hex"), "fd610007000000000000000000000040");
+  assert.equal(octetsOf("::")?.toString("hex"), "0".repeat(32));
+  assert.equal(solicitationFor(SIX, OURS).toString("hex"), `8700000000000000${SIX.toString("hex")}0101020000000001`);
+  for (const wrong of ["10.0.0.1", "fd61::1%2", "::ffff:1.2.3.4", "fd61::1,exec=id", ""])
+    assert.equal(octetsOf(wrong), null);
 });

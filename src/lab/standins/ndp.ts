@@ -4,14 +4,16 @@ import { address6, bytes6, groupsOf, linkLocal } from "../network6.ts";
 
 export const ETHERTYPE_IPV6 = 0x86dd;
 const [ICMPV6, SOLICITATION, ADVERTISEMENT] = [58, 135, 136] as const;
-/** Solicited and override; override alone for what nobody asked. */
-const [ANSWERED, UNASKED] = [0x60, 0x20] as const;
+/**
+ * As MetalLB sets them (internal/layer2/ndp.go): an answer is solicited and does not override, so that a client keeps another MAC that
+ * it holds until that one has failed; what nobody asked for overrides.
+ */
+const [ANSWERED, UNASKED] = [0x40, 0x20] as const;
 const ALL_NODES = "ff02::1";
 const HEADERS = 14 + 40;
 
 export interface Solicitation {
   readonly fromMac: string;
-  /** "::" while the asker has no address yet. */
   readonly from: string;
   readonly target: string;
 }
@@ -26,10 +28,13 @@ export function solicitedMac(address: string): string {
   return macText(Buffer.from([0x33, 0x33, 0xff, high & 0xff, low >> 8, low & 0xff]));
 }
 
-/** Null for anything that is not a neighbour solicitation. */
+/**
+ * Null for anything that is not a neighbour solicitation with the asker's MAC as its first option: MetalLB answers no other, such as those
+ * of an asker that has no address yet.
+ */
 export function parseSolicitation(frame: Buffer): Solicitation | null {
-  if (frame.length < HEADERS + 24 || frame.readUInt16BE(12) !== ETHERTYPE_IPV6) return null;
-  if (frame[20] !== ICMPV6 || frame[HEADERS] !== SOLICITATION) return null;
+  if (frame.length < HEADERS + 32 || frame.readUInt16BE(12) !== ETHERTYPE_IPV6) return null;
+  if (frame[20] !== ICMPV6 || frame[HEADERS] !== SOLICITATION || frame[HEADERS + 24] !== 1) return null;
   return {
     fromMac: macText(frame.subarray(6, 12)),
     from: address6(frame.subarray(22, 38)),
@@ -38,8 +43,7 @@ export function parseSolicitation(frame: Buffer): Solicitation | null {
 }
 
 export function advertisementFor(asked: Solicitation, mac: string): Buffer {
-  const to = asked.from === "::" ? ALL_NODES : asked.from;
-  return frameOf({ target: asked.target, mac, to, toMac: asked.fromMac, flags: ANSWERED });
+  return frameOf({ target: asked.target, mac, to: asked.from, toMac: asked.fromMac, flags: ANSWERED });
 }
 
 /** What MetalLB sends where IPv4 has gratuitous ARP. */

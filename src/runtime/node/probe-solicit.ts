@@ -1,35 +1,122 @@
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import type { WhoHasAnswer } from "../../core/observation.ts";
 import type { WhoHasResult } from "../../probes/port.ts";
+import { monoMillis } from "./clock.ts";
+import {
+  advertisedMacs,
+  OCTETS_MAX,
+  octetsOf,
+  solicitationFor,
+  solicitingSocket,
+  withAnswers,
+} from "./probe-advertisements.ts";
 import { findProgram, runCommand } from "./probe-command.ts";
 
 const ANSWERS_MAX = 16;
+/** How long advertisements are collected: as long as arping's. */
+const LISTEN_MS = 500;
+/** How long socat may take to open its socket; 20 ms on a quiet machine. */
+const OPEN_MS = 5_000;
+const STDERR_MAX = 4_096;
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
 export type Solicit = (address: string, device: string, signal: AbortSignal) => Promise<WhoHasResult>;
 
 /**
- * Who-has for IPv6: one neighbour solicitation (RFC 4861, 7.2.2) through `ndisc6`, which collects every advertisement of the next half
- * second with `-m`. It prints no times. Without it the kernel's table is all there is: a datagram would make the kernel ask, yet only
- * 5 s after the last answer, and what it then writes cannot tell two answers apart.
+ * Who-has for IPv6: one neighbour solicitation (RFC 4861, 7.2.2) and every advertisement of the next half second. Node has no raw sockets,
+ * so socat holds one. `ndisc6` is the second choice: it hears only advertisements that come from the solicited address itself, which
+ * a kernel's do and MetalLB's do not (docs/facts/l2.md), so its silence says nothing. Without either the kernel's table is all there
+ * is: a datagram would make the kernel ask, yet only 5 s after the last answer, and what it then writes cannot tell two answers apart.
  */
 export function createSolicit(): Solicit {
-  const path = findProgram("ndisc6");
+  const [socat, ndisc6] = [findProgram("socat"), findProgram("ndisc6")];
   return async (address, device, signal) => {
-    if (path === null) return unasked("neighbours not solicited: ndisc6 is not installed");
-    const argv = ["-r", "1", "-w", "500", "-n", "-m", address, device];
-    const { stdout, stderr } = await runCommand(path, argv, signal);
+    if (socat !== null) {
+      const result = await solicitBySocket(socat, address, device, signal);
+      if (result !== null) return result;
+    }
+    if (ndisc6 === null)
+      return unasked(`neighbours not solicited: ${socat === null ? "socat is not installed" : "not over this link"}`);
+    const argv = ["-r", "1", "-w", String(LISTEN_MS), "-n", "-m", address, device];
+    const { stdout, stderr } = await runCommand(ndisc6, argv, signal);
     return parseSolicited(stdout, stderr);
   };
 }
 
-export const SOLICIT_REFUSED = "neighbours not solicited: ndisc6 needs CAP_NET_RAW";
+export const SOLICIT_REFUSED = "neighbours not solicited: socat (or ndisc6) needs CAP_NET_RAW";
 const unasked = (detail: string): WhoHasResult => ({ asked: false, answers: [], detail });
+
+/** Null where the link has no MAC, or the address is none. */
+async function solicitBySocket(
+  socat: string,
+  address: string,
+  device: string,
+  signal: AbortSignal,
+): Promise<WhoHasResult | null> {
+  const target = octetsOf(address);
+  const [mac, ifindex] = await Promise.all([ofLink(device, "address"), ofLink(device, "ifindex")]);
+  if (target === null || !MAC.test(mac) || !/^\d+$/.test(ifindex)) return null;
+  return ask(socat, solicitingSocket(target, Number(ifindex)), target, solicitationFor(target, mac), signal);
+}
+
+async function ofLink(device: string, file: string): Promise<string> {
+  if (!/^[^/\s]{1,15}$/.test(device) || device.startsWith(".")) return "";
+  return readFile(`/sys/class/net/${device}/${file}`, "utf8").then(
+    (text) => text.trim(),
+    () => "",
+  );
+}
+
+/**
+ * socat says when its sockets are open; from then on the time counts. It is a little longer than the network's, by two hand-overs
+ * between processes. Never rejects.
+ */
+function ask(
+  socat: string,
+  socket: string,
+  target: Buffer,
+  question: Buffer,
+  signal: AbortSignal,
+): Promise<WhoHasResult> {
+  return new Promise((resolve) => {
+    const child = spawn(socat, ["-d", "-d", "-t", "1", "-", socket], { cwd: "/", env: {}, stdio: "pipe", signal });
+    let [askedAt, said, octets] = [null as number | null, "", 0];
+    let answers: readonly WhoHasAnswer[] = [];
+    let timer = setTimeout(() => child.kill("SIGKILL"), OPEN_MS);
+    const end = () => {
+      clearTimeout(timer);
+      resolve(askedAt === null || signal.aborted ? unasked(whyNot(said)) : { asked: true, answers, detail: null });
+    };
+    child.on("error", end);
+    child.on("close", end);
+    child.stdin.on("error", () => {}); // It ended before it was asked: `close` tells.
+    child.stderr.setEncoding("utf8");
+    child.stderr.on("data", (text: string) => {
+      if (said.length < STDERR_MAX) said += text;
+      if (askedAt !== null || !said.includes("starting data transfer loop")) return;
+      askedAt = monoMillis();
+      child.stdin.end(question);
+      clearTimeout(timer);
+      timer = setTimeout(() => child.kill("SIGKILL"), LISTEN_MS);
+    });
+    child.stdout.on("data", (heard: Buffer) => {
+      octets += heard.length;
+      if (octets > OCTETS_MAX) child.kill("SIGKILL");
+      else if (askedAt !== null) answers = withAnswers(answers, advertisedMacs(heard, target), monoMillis() - askedAt);
+    });
+  });
+}
+
+function whyNot(said: string): string {
+  if (/not permitted|permission denied/i.test(said)) return SOLICIT_REFUSED;
+  const error = /^.*? E (.*)$/m.exec(said)?.[1] ?? "socat said nothing";
+  return `neighbours not solicited: ${error}`;
+}
 
 const ANSWER = /^Target link-layer address: ([0-9a-f]{2}(?::[0-9a-f]{2}){5})\s*$/gim;
 
-/**
- * Every MAC that answered, once. Silence says nothing here, and leaves the word to the kernel's table: an announcer of the lab that the
- * kernel hears was not heard by ndisc6, and a silence that is taken for an outage would be a vote.
- */
+/** Every MAC that ndisc6 heard, once. Silence leaves the word to the kernel's table. */
 export function parseSolicited(stdout: string, stderr: string): WhoHasResult {
   const macs = new Set<string>();
   for (const [, mac] of stdout.matchAll(ANSWER)) if (macs.size < ANSWERS_MAX) macs.add(mac!.toLowerCase());
