@@ -37,7 +37,10 @@ export interface RealBroker {
 }
 
 /** A real Mosquitto on loopback, without persistence: what it held is gone when it is started again. */
-export async function realBroker(users: Readonly<Record<string, string>> = {}): Promise<RealBroker> {
+export async function realBroker(
+  users: Readonly<Record<string, string>> = {},
+  tls: { readonly certificate: string; readonly key: string } | null = null,
+): Promise<RealBroker> {
   const dir = mkdtempSync(join(tmpdir(), "hairpin-mosquitto-"));
   const port = await freePort();
   const lines = [`listener ${port} 127.0.0.1`, "persistence false"];
@@ -48,6 +51,15 @@ export async function realBroker(users: Readonly<Record<string, string>> = {}): 
     for (const [user, password] of Object.entries(users))
       execFileSync("mosquitto_passwd", ["-b", file, user, password], { stdio: "ignore" });
     lines.push(`password_file ${file}`, "allow_anonymous false");
+  }
+  if (tls !== null) {
+    for (const [name, pem] of [
+      ["certfile", tls.certificate],
+      ["keyfile", tls.key],
+    ] as const) {
+      writeFileSync(join(dir, name), pem, { mode: 0o600 });
+      lines.push(`${name} ${join(dir, name)}`);
+    }
   }
   // Started as root it would give its rights away, and then not read its own files.
   if (process.getuid?.() === 0) lines.push("user root");

@@ -56,6 +56,9 @@ test("an entry with an address alone is complete, and what cannot be meant is re
     { url: "mqtt://192.0.2.10", maintenance: "25h" },
     { url: "mqtt://192.0.2.10", expire_after: "1s" },
     { url: "mqtt://192.0.2.10", protocol: "4" },
+    { url: "mqtt://192.0.2.10", ca_file: "ca.pem" },
+    { url: "mqtt://192.0.2.10", server_name: "broker.example.lan" },
+    { url: "mqtts://192.0.2.10", server_name: "no name" },
     { url: "mqtt://192.0.2.10", retain: true },
   ])
     assert.equal(parse(bad).success, false, JSON.stringify(bad));

@@ -168,6 +168,7 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "notify[].mqtt.username": "The login there.",
   "notify[].mqtt.password_file": "The file of its password, mode 0600.",
   "notify[].mqtt.ca_file": "For mqtts://, the authority of your own that signed the broker's certificate.",
+  "notify[].mqtt.server_name": "For mqtts:// with an address in the URL, the name in the broker's certificate.",
   "notify[].mqtt.discovery_prefix": "Home Assistant's discovery prefix.",
   "notify[].mqtt.birth_topic": "Where Home Assistant says that it has started; discovery_prefix/status when absent.",
   "notify[].mqtt.topic_prefix": "Below which topic hairpin's own are.",

@@ -122,12 +122,17 @@ const heal = z.strictObject({
 });
 
 const topic = z.string().regex(/^[^\s+#/][^\s+#]{0,63}$/, "a topic without spaces, + and #, at most 64 characters");
-const mqtt = z.strictObject({
+const mqttEntry = z.strictObject({
   url: z.string().regex(/^mqtts?:\/\/[^\s/?#]+\/?$/, "mqtt://HOST[:PORT] or mqtts://HOST[:PORT]"),
   username: z.string().max(256).optional(),
   password_file: path.optional(),
   /** For mqtts://, when the broker's certificate is signed by an authority of your own. */
   ca_file: path.optional(),
+  /** For mqtts:// with an address in the URL: the name in the broker's certificate. */
+  server_name: z
+    .string()
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "a host name")
+    .optional(),
   discovery_prefix: topic.default("homeassistant"),
   /** Where Home Assistant says that it has started; `<discovery_prefix>/status` when absent. */
   birth_topic: topic.optional(),
@@ -146,6 +151,17 @@ const mqtt = z.strictObject({
   protocol: z.enum(["5", "3.1.1"]).default("5"),
   name: name.optional(),
 });
+const isOverTls = ({ url }: { readonly url: string }): boolean => url.startsWith("mqtts:");
+/** Without TLS nobody would look at a certificate, and the login would go out in the open. */
+const mqtt = mqttEntry
+  .refine((entry) => entry.ca_file === undefined || isOverTls(entry), {
+    path: ["ca_file"],
+    error: "a url that begins with mqtts:// beside it",
+  })
+  .refine((entry) => entry.server_name === undefined || isOverTls(entry), {
+    path: ["server_name"],
+    error: "a url that begins with mqtts:// beside it",
+  });
 
 const eventKind = z.string().regex(/^[a-z_]{1,32}$/);
 const events = z.array(eventKind).optional();

@@ -1,14 +1,14 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { resolve as resolvePath } from "node:path";
-import { connect as connectTls } from "node:tls";
 import type { IClientOptions, MqttClient } from "mqtt";
 import type { House } from "../../core/config/house.ts";
 import type { MqttConfig } from "../../core/config/schema.ts";
 import type { Broker, BrokerConnection, BrokerEars, Publication } from "../../engine/hub-ports.ts";
 import type { HubResolver } from "./hub-resolver.ts";
 import { open } from "./hub-send.ts";
+import { secureBroker } from "./mqtt-tls.ts";
 import { readPassword, SecretError } from "./secret-file.ts";
 
 /** Seconds. Home Assistant then knows after half a minute at most that a hung hub is gone (facts/home-assistant.md, 3.10). */
@@ -27,6 +27,7 @@ export interface BrokerAccess {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly ca: string | undefined;
+  readonly serverName: string | undefined;
   readonly protocol: MqttConfig["protocol"];
 }
 
@@ -44,16 +45,25 @@ export function accessOf(settings: MqttConfig, dir: string): BrokerAccess {
     username: settings.username ?? (url.username === "" ? undefined : decodeURIComponent(url.username)),
     password: file === undefined ? own : readPassword(resolvePath(dir, file)),
     ca: settings.ca_file === undefined ? undefined : readCa(resolvePath(dir, settings.ca_file)),
+    serverName: settings.server_name,
     protocol: settings.protocol,
   };
 }
 
 function readCa(path: string): string {
+  let pem: string;
   try {
-    return readFileSync(path, "utf8");
+    pem = readFileSync(path, "utf8");
   } catch (error) {
     throw new SecretError(path, `the certificate ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
+  try {
+    new X509Certificate(pem);
+  } catch {
+    // The TLS library would go on without it, and then trust nobody.
+    throw new SecretError(path, `${path} holds no certificate in PEM form`);
+  }
+  return pem;
 }
 
 /** The brokers of `notify`. The library is loaded with the first connection, so that a house without MQTT does not pay for it. */
@@ -189,19 +199,6 @@ async function streamTo(access: BrokerAccess, resolver: HubResolver, signal: Abo
   const socket = await open(addresses, access.port, signal);
   socket.setNoDelay(true);
   if (!access.isTls) return socket;
-  return await new Promise<Socket>((resolve, reject) => {
-    const { host, ca } = access;
-    const tls = connectTls({
-      socket,
-      host,
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...(ca === undefined ? {} : { ca }),
-    });
-    signal.addEventListener("abort", () => socket.destroy(new Error("no TLS in time")), { once: true });
-    tls.once("secureConnect", () => resolve(tls));
-    tls.once("error", (error) => {
-      socket.destroy();
-      reject(error);
-    });
-  });
+  const { host, port, serverName = null, ca = null } = access;
+  return await secureBroker(socket, { host, port, serverName, ca }, signal);
 }
