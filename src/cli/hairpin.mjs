@@ -6,6 +6,10 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { bootstrap } from "../../deploy/bootstrap.mjs";
+import { moduleCache } from "./module-cache.mjs";
+
+/** They run for months and keep a cache of their own, beside their data (src/runtime/node/lean.ts). */
+const DAEMONS = ["hub", "host", "vantage"];
 
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 let node;
@@ -15,7 +19,10 @@ try {
   process.stderr.write(`hairpin: ${error.message}\n`);
   process.exit(3);
 }
-const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: "inherit" });
+const [command = ""] = process.argv.slice(2);
+const cache = process.env["NODE_COMPILE_CACHE"] === undefined && !DAEMONS.includes(command) ? moduleCache() : null;
+const env = cache === null ? process.env : { ...process.env, NODE_COMPILE_CACHE: cache };
+const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: "inherit", env });
 // A terminal sends Ctrl-C to the whole group, the child included; a supervisor signals the launcher alone, so TERM is passed on.
 process.on("SIGINT", () => {});
 for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

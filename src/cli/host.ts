@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { verify } from "../core/standard-webhooks.ts";
 import { hostApp } from "../hooks/host.ts";
@@ -9,6 +9,7 @@ import { hmac } from "../runtime/node/hmac.ts";
 import { createHostPorts, setupOf } from "../runtime/node/host-ports.ts";
 import { type Listening, listen } from "../runtime/node/host-server.ts";
 import { KubeconfigError, readKubeconfig } from "../runtime/node/kubeconfig.ts";
+import { restartLean } from "../runtime/node/lean.ts";
 import { followLinks } from "../runtime/node/link-events.ts";
 import { createLog } from "../runtime/node/log.ts";
 import { removePause, writePause } from "../runtime/node/pause-file.ts";
@@ -57,6 +58,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       return 2;
     }
   }
+  restartLean(join(resolve(dir, host.journal), "modules"), ["host", "--help"]);
   const log = createLog("host", values.json);
   const ports = createHostPorts(setup, host, dir, log);
   const ip = ports.tool("ip");

@@ -5,7 +5,7 @@ import { startBrokers } from "./broker.ts";
 import type { Authority } from "./certificates.ts";
 import type { HousePlan, Pod } from "./house-plan.ts";
 import { WORLD } from "./house-plan.ts";
-import { KUBE_PORT, type LabSecrets } from "./lab-config.ts";
+import { KUBE_PORT, type LabSecrets, MODULES } from "./lab-config.ts";
 import { isIpv4, toAddress, toNumber } from "./network.ts";
 import { isIpv6 } from "./network6.ts";
 import { certificateNames } from "./services.ts";
@@ -37,7 +37,11 @@ export function startStandin<Init, Order>(
   onSaid: (said: Said) => void,
 ): Promise<Standin<Order>> {
   const script = fileURLToPath(new URL(`./${name.includes("/") ? name : `standins/${name}`}.ts`, import.meta.url));
-  const child = spawnIn(ns, [process.execPath, script], { ipc: true, stderr: "pipe" });
+  const child = spawnIn(ns, [process.execPath, script], {
+    ipc: true,
+    stderr: "pipe",
+    env: { NODE_COMPILE_CACHE: MODULES },
+  });
   const waiting = new Map<number, () => void>();
   let orders = 0;
   let errors = "";
