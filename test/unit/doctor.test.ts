@@ -277,3 +277,60 @@ test("A host's page with everything in it still fits a terminal", () => {
   const page = doctorPage(onHost({ guests: [guest], fdb: [{ port: "br-lan", state: "permanent" }] }), false);
   assert.ok(page.split("\n").length <= 30, page);
 });
+
+test("What to type fits the address's family, the way of asking, and the one that fails", () => {
+  const [six, web] = ["fd00:9:8::53", "fd00:9:8::50"];
+  const house = houseOf((config) => ({
+    ...config,
+    targets: {
+      resolver: {
+        address: six,
+        checks: [{ dns: { name: "auth.attic.lan", expect: [WEB], transport: "tls", server_name: "dns.attic.lan" } }],
+      },
+      proxy: { address: web, checks: [{ https: { host: "auth.attic.lan", port: 8443 } }] },
+    },
+  }));
+  const [resolver, proxy] = house.targets;
+  const told = (failure: "no_reply" | "tls_expired") => {
+    const check = { ok: false, failure, ms: 1 } as const;
+    const checks = [
+      {
+        ...check,
+        target: "resolver",
+        check: "dns" as const,
+        id: resolver!.checks.find(({ kind }) => kind === "dns")!.id,
+      },
+      {
+        ...check,
+        target: "proxy",
+        check: "https" as const,
+        id: proxy!.checks.find(({ kind }) => kind === "https")!.id,
+      },
+      {
+        target: "resolver",
+        check: "neighbour" as const,
+        id: "neighbour",
+        ok: false,
+        failure: "no_neighbour" as const,
+        ms: 1,
+        evidence: { asked: true, answers: [] },
+      },
+    ];
+    const ways = [six, web].map((address) => ({ address, way: "on_link" as const, device: "eth7" }));
+    const report = examine({ ...examOf(), house, checks, ways });
+    return [report.advice, ...report.findings.map((finding) => finding.advice)].filter((advice) => advice !== null);
+  };
+  const lost = told("no_reply");
+  assert.ok(
+    lost.some((advice) => advice.startsWith(`ip -6 neigh flush to ${six} dev eth7; ping -6 `)),
+    lost.join("\n"),
+  );
+  assert.ok(lost.includes(`dig +tls +tls-hostname=dns.attic.lan @${six} auth.attic.lan A`), lost.join("\n"));
+  const expired = told("tls_expired");
+  assert.ok(
+    expired.some((advice) => advice.startsWith(`openssl s_client -connect '[${six}]:853' -servername dns.attic.lan`)),
+    expired.join("\n"),
+  );
+  assert.ok(expired.some((advice) => advice.includes(`-connect '[${web}]:8443' -servername auth.attic.lan`)));
+  for (const advice of [...lost, ...expired]) assert.doesNotMatch(advice, /arping/);
+});

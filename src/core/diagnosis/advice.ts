@@ -1,6 +1,7 @@
 import type { Cause } from "../cause.ts";
+import { askDns, certificateOf, showCertificate } from "../what-to-type.ts";
 import { announcedElsewhereHere } from "./neighbour-rows.ts";
-import type { Scene } from "./scene.ts";
+import { failures, isIpv6, type Scene } from "./scene.ts";
 
 /** What a person should type, or look at, for a cause at the targets concerned. Null where nothing useful can be said. */
 export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string[]): string | null {
@@ -25,11 +26,11 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
       return `kubectl apply -f - <<'EOF'\n${advertisement(scene)}\nEOF`;
     case "mac_conflict":
     case "mac_unexpected":
-      return `find the machine behind the MAC: bridge fdb show | grep -i MAC   # on ${node}, and in the switch's address table`;
+      return `bridge fdb show | grep -iE ${strangers(scene, concerned)}   # on ${node}; and in the switch's address table: the machine behind the MAC`;
     case "lan_path":
       return `ip -br link show master ${parent}   # on ${node}: look for a port without carrier, then the cable and the switch`;
     case "site_network":
-      return "look at the router and the switch: the vantages do not reach their own gateway";
+      return "ip -br link; ip route   # at the vantages: they do not reach their own gateway; then the router and the switch";
     case "no_endpoints":
       return service === null
         ? findService(address)
@@ -47,26 +48,82 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
         `bridge -d link show master ${parent}; virsh domiflist VM   # how the VM is attached; its port's hairpin flag and filters`
       );
     case "not_forwarded":
-      return `nstat -az TcpExtIPReversePathFilter; sysctl net.ipv4.conf.${link}.rp_filter; kubectl -n kube-system rollout restart daemonset kube-proxy`;
+      return `${filterOf(scene, concerned, link)}; kubectl -n kube-system rollout restart daemonset kube-proxy`;
     case "service_down":
     case "answer_wrong":
       return service === null
         ? findService(address)
         : `kubectl -n ${service[0]} get pods; kubectl -n ${service[0]} logs --tail=50 service/${service[1]}`;
     case "upstream_dns":
-      return "the resolver is fine, the Internet behind it is not: look at its forwarders and at the uplink";
+      return `${askUpstream(scene, concerned)}   # the resolver is fine, the Internet behind it is not: its forwarders, and the uplink`;
     case "certificate":
-      return `kubectl get certificates -A; openssl s_client -connect ${address ?? "ADDRESS"}:443 </dev/null | openssl x509 -noout -dates -subject`;
+      return `kubectl get certificates -A; ${certificateThere(scene, concerned)}`;
     case "outside_path":
       return "hairpin status   # what the edge saw; then the tunnel (systemctl status cloudflared), the port forwarding, the public DNS zone";
     case "vantage_silent":
-      return "look at the vantage: systemctl status hairpin-vantage, or the app's log in Home Assistant";
+      return `systemctl status hairpin-vantage   # on ${silentOnes(scene)}; in Home Assistant: the app's log`;
     case "announced_elsewhere":
     case "disputed":
     case "unclassified":
       return null;
   }
 }
+
+/** What a look of a vantage failed with, at the targets concerned. */
+const looksOf = (scene: Scene, concerned: readonly string[]) =>
+  scene.looks.filter((look) => concerned.includes(look.target.name) && look.verdict === "failed");
+
+const addressesLost = (scene: Scene, concerned: readonly string[]): readonly string[] => [
+  ...new Set(looksOf(scene, concerned).map((look) => look.address)),
+];
+
+/** There is no reverse-path filter for IPv6. */
+function filterOf(scene: Scene, concerned: readonly string[], link: string): string {
+  const lost = addressesLost(scene, concerned);
+  return lost.length > 0 && lost.every(isIpv6)
+    ? "sysctl net.ipv6.conf.all.forwarding"
+    : `nstat -az TcpExtIPReversePathFilter; sysctl net.ipv4.conf.${link}.rp_filter`;
+}
+
+/** The MACs that answered and that nobody declared, as a pattern for grep. */
+function strangers(scene: Scene, concerned: readonly string[]): string {
+  const known = new Set([scene.linkMac, ...scene.alsoMacs, scene.facts?.parent.mac]);
+  const seen = looksOf(scene, concerned).flatMap(
+    (look) => look.answers ?? (look.tableMac === null ? [] : [look.tableMac]),
+  );
+  const macs = [...new Set(seen)].filter((mac) => !known.has(mac)).slice(0, STRANGERS_MAX);
+  return macs.length === 0 ? "MAC" : macs.length === 1 ? macs[0]! : `'${macs.join("|")}'`;
+}
+
+const STRANGERS_MAX = 4;
+
+/** The failing check with a certificate, at the address where it fails. */
+function certificateThere(scene: Scene, concerned: readonly string[]): string {
+  for (const look of looksOf(scene, concerned)) {
+    for (const { check } of failures(look)) {
+      const declared = look.target.checks.find(
+        (known) => check.id === known.id || check.id === `${known.id}@${look.address}`,
+      );
+      const shown = declared === undefined ? null : certificateOf(declared);
+      if (shown !== null) return showCertificate(look.address, shown.port, shown.name);
+    }
+  }
+  const target = scene.targets.find((known) => concerned.includes(known.name));
+  const shown = target?.checks.map(certificateOf).find((known) => known !== null);
+  return showCertificate(target?.addresses[0] ?? "ADDRESS", shown?.port ?? 443, shown?.name ?? null);
+}
+
+/** The first question that goes beyond the resolver. */
+function askUpstream(scene: Scene, concerned: readonly string[]): string {
+  for (const target of scene.targets.filter((known) => concerned.includes(known.name))) {
+    const check = target.checks.find((known) => known.kind === "dns" && known.upstream);
+    const address = addressesLost(scene, [target.name])[0] ?? target.addresses[0];
+    if (check?.kind === "dns" && address !== undefined) return askDns(check, address);
+  }
+  return "cat /etc/resolv.conf";
+}
+
+const silentOnes = (scene: Scene): string => scene.silent.map((vantage) => vantage.name).join(", ") || "the vantage";
 
 /** For a target without `service:`, by the address alone: what stands behind it, to look at, and to be written down. */
 function findService(address: string | null): string {

@@ -1,4 +1,5 @@
 import { hostOfUrl } from "../config/house.ts";
+import { ping } from "../what-to-type.ts";
 import type { Examination } from "./examination.ts";
 import { bad, type DoctorFinding, good, unknown, warning } from "./finding.ts";
 import type { HubWords } from "./hub-sight.ts";
@@ -34,8 +35,7 @@ export function hubFindings(exam: Examination, joined: readonly Joined[]): reado
 }
 
 function far(address: string): string {
-  const host = hostOfUrl(address);
-  return `${host.includes(":") ? "ping -6" : "ping"} -c 3 ${host.replace(/^\[|\]$/g, "")}; ${UNIT.split(";")[0]}   # the latter on the hub's machine`;
+  return `${ping(hostOfUrl(address))}; ${UNIT.split(";")[0]}   # the latter on the hub's machine`;
 }
 
 function worded(

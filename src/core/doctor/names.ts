@@ -8,7 +8,8 @@ import { type DoctorFinding, good, list, unknown, warning } from "./finding.ts";
 export function nameFindings(names: readonly NameSight[]): readonly DoctorFinding[] {
   return names.map((sight) => {
     const { name, wanted, libc, cares } = sight;
-    const show = `getent ahosts ${name}; dig ${name}`;
+    const types = [...new Set(wanted.map((address) => (address.includes(":") ? "AAAA" : "A")))];
+    const show = [`getent ahosts ${name}`, ...types.map((type) => `dig ${name} ${type}`)].join("; ");
     if (isRight(libc, wanted) && isRight(cares, wanted))
       return good("name", `${name} is ${list(wanted)} by this machine's resolver.`);
     if (isSilent(libc) && isSilent(cares))

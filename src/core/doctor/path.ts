@@ -2,6 +2,7 @@ import { whose } from "../diagnosis/sentences.ts";
 import { CERTIFICATE_FAILURES, type FailureCode } from "../failure.ts";
 import type { CheckResult } from "../observation.ts";
 import type { PlanCheck } from "../plan.ts";
+import { askDns, askNeighbour, askUrl, certificateOf, knock, showCertificate } from "../what-to-type.ts";
 import type { Examination } from "./examination.ts";
 import { bad, type DoctorFinding, good, type Layer, list, unknown, warning } from "./finding.ts";
 import { sceneHere, strangersOf } from "./naming.ts";
@@ -97,7 +98,7 @@ function neighbourFindings(exam: Examination, asked: readonly Asked[]): DoctorFi
       (answer) => `${whose(answer.mac, scene)}${answer.ms === null ? "" : ` after ${answer.ms.toFixed(2)} ms`}`,
     );
     const table = `The neighbour table had ${check.evidence?.mac ?? "no MAC"} (${check.evidence?.neighbour_state ?? "no entry"}) before.`;
-    const cure = `arping -c 3 ${address}   # all answers, not the first alone`;
+    const cure = askNeighbour(address, exam.ways.find((way) => way.address === address)?.device ?? null);
     if (check.evidence?.asked !== true) {
       const why = check.detail ?? "who-has could not be asked";
       return check.ok
@@ -173,7 +174,7 @@ function tcpFindings(asked: readonly Asked[]): DoctorFinding[] {
       open.push(times.length === 0 ? door : `${door} in ${Math.min(...times).toFixed(1)} ms`);
     } else {
       const word = shut.check.failure === "refused" ? "refuses connections" : "takes no connection";
-      findings.push(bad("tcp", `${door} ${word}.`, evidenceOf(shut), `nc -vz -w 3 ${shut.address} ${portOf(shut)}`));
+      findings.push(bad("tcp", `${door} ${word}.`, evidenceOf(shut), knock(shut.address, portOf(shut))));
     }
   }
   return open.length === 0 ? findings : [good("tcp", `Connections are taken: ${list(open)}.`), ...findings];
@@ -196,7 +197,7 @@ const DAYS_MIN = 14;
 function tlsFinding(one: Asked, name: string): DoctorFinding {
   const at = failedAt(one);
   const shown = one.check.evidence?.certificate;
-  const cure = `openssl s_client -connect ${one.address}:${portOf(one)} -servername ${name} </dev/null | openssl x509 -noout -subject -dates -ext subjectAltName`;
+  const cure = showCertificate(one.address, portOf(one), name);
   if (at === "tcp") return unknown("tls", `The certificate of ${name} was not seen: no connection came about.`);
   if (at === "tls")
     return bad("tls", `TLS with ${name} at ${one.address} is not good: ${one.check.failure}.`, evidenceOf(one), cure);
@@ -233,7 +234,7 @@ function httpFindings(asked: readonly Asked[]): DoctorFinding[] {
           "http",
           `${what} is not as declared: ${one.check.failure}.`,
           evidenceOf(one),
-          `curl -sv -k --resolve ${name}:${port}:${one.address} ${path}`,
+          askUrl(path, name, one.address, port),
         ),
       );
     } else
@@ -254,7 +255,9 @@ function dnsFindings(asked: readonly Asked[]): DoctorFinding[] {
     if (note != null) {
       const text = `${note[0]!.toUpperCase()}${note.slice(1)}.`;
       const known = ["Asked beside the address itself (as_system); it fails no check."];
-      findings.push(warning("dns", text, known, `cat /etc/resolv.conf; getent ahosts ${plan.name}; dig ${plan.name}`));
+      findings.push(
+        warning("dns", text, known, `cat /etc/resolv.conf; getent ahosts ${plan.name}; dig ${plan.name} ${plan.type}`),
+      );
     }
     if (check.ok) {
       fine.push(
@@ -266,14 +269,10 @@ function dnsFindings(asked: readonly Asked[]): DoctorFinding[] {
     const text = wrong
       ? `${address} answers wrongly for ${plan.name}: ${check.evidence?.records?.slice(0, 4).join(" ") || "nothing"} instead of ${plan.expect?.join(" ") ?? "any"}.`
       : `${address} does not answer ${plan.name} ${plan.type} as it should: ${check.failure}.`;
-    findings.push(
-      bad(
-        "dns",
-        text,
-        evidenceOf(one),
-        `dig ${plan.transport === "tcp" ? "+tcp " : ""}-p ${plan.port} @${address} ${plan.name} ${plan.type}`,
-      ),
-    );
+    const shown = certificateOf(plan);
+    const isShown = shown !== null && (check.failure === "tls_handshake" || CERTIFICATE_FAILURES.has(check.failure!));
+    const cure = isShown ? showCertificate(address, shown.port, shown.name) : askDns(plan, address);
+    findings.push(bad("dns", text, evidenceOf(one), cure));
   }
   return fine.length === 0 ? findings : [good("dns", `DNS: ${list(fine)}.`), ...findings];
 }

@@ -1,4 +1,5 @@
 import { type House, hostOfUrl } from "../config/house.ts";
+import { shellWord } from "../what-to-type.ts";
 import { brokerFindings } from "./broker.ts";
 import type { Examination, HomeAssistantSight } from "./examination.ts";
 import { bad, type DoctorFinding, good, warning } from "./finding.ts";
@@ -28,7 +29,7 @@ function homeAssistant(sight: HomeAssistantSight, house: House, isHub: boolean |
   const { text, advice } = explainStatus(status, sight.detail ?? "no answer");
   const words = status === null ? "does not answer: nobody is told there." : text;
   const known = [status === null ? (sight.detail ?? "no answer") : `GET ${origin}/manifest.json answered ${status}.`];
-  const cure = status === null || advice === null ? `curl -sv ${origin}/manifest.json` : advice;
+  const cure = status === null || advice === null ? `curl -sv ${shellWord(`${origin}/manifest.json`)}` : advice;
   const said = `Home Assistant at ${origin} ${words}`;
   // Events leave from the hub's machine: that another one does not get through may be a firewall's wish.
   return [
