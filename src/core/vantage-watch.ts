@@ -36,7 +36,7 @@ export function watchVantages(state: WatchState, view: SiteView, house: House, n
     if (isSilent && !silent.includes(name)) {
       silent = [...silent, name];
       const message = `Nothing has been heard from ${name} for ${sayDuration(quietFor(name))}. It casts no vote.`;
-      const advice = "look at the vantage: systemctl status hairpin-vantage, or the app's log in Home Assistant";
+      const advice = `systemctl status hairpin-vantage   # on ${name}; in Home Assistant: the app's log`;
       drafts.push(
         quietDraft("vantage_silent", "all", `Vantage ${name} is silent`, message, { cause: "vantage_silent", advice }),
       );
