@@ -9,34 +9,67 @@ const COLOURS: Readonly<Record<DoctorFinding["state"], string>> = {
   unknown: "2",
 };
 const TEXT_MAX = 2_048;
+/** Below that a column of text is no help. */
+const WIDTH_MIN = 60;
 
-/** The report as one page: the verdict, then a line for each layer; how it is known and what to type only where it is not good. */
-export function doctorPage(report: DoctorReport, colour: boolean): string {
+/**
+ * The report as one page: the verdict, then a line for each layer; how it is known and what to type only where it is not good.
+ *
+ * `width` is that of a terminal in columns, or null for a pipe, which gets every word on its line. On a terminal what is good is cut
+ * at the edge, so that a healthy house is seen at a glance, and what is not is broken at words under its column. A command is never
+ * broken: it is there to be copied.
+ */
+export function doctorPage(report: DoctorReport, colour: boolean, width: number | null = null): string {
+  const edge = width === null ? Number.POSITIVE_INFINITY : Math.max(width, WIDTH_MIN);
   const paint = (code: string, text: string) => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const say = (text: string) => plain(text, TEXT_MAX);
+  const block = (text: string, indent: string, code: string | null) =>
+    broken(say(text), edge - indent.length).map((line) => `${indent}${code === null ? line : paint(code, line)}`);
   const advise = (advice: string, indent: string): string[] => {
     const [first = "", ...more] = advice.split("\n");
     return [`${indent}type: ${say(first)}`, ...more.map((line) => `${indent}      ${say(line)}`)];
   };
-  const verdict = paint(report.ok ? "1;32" : "1;31", say(report.verdict));
+  const verdict = report.cause === null ? report.verdict : `${report.verdict} (${report.cause})`;
   const head = [
-    report.cause === null ? verdict : `${verdict} ${paint("2", `(${report.cause})`)}`,
-    ...report.evidence.map((sentence) => paint("2", `  ${say(sentence)}`)),
+    ...block(verdict, "", report.ok ? "1;32" : "1;31"),
+    ...report.evidence.flatMap((sentence) => block(sentence, "  ", "2")),
     ...(report.advice === null ? [] : advise(report.advice, "  ")),
     "",
   ];
-  const width = Math.max(0, ...report.findings.map((finding) => finding.layer.length));
-  const indent = " ".repeat(width + 4);
+  const column = Math.max(0, ...report.findings.map((finding) => finding.layer.length));
+  const indent = " ".repeat(column + 4);
   const rows = report.findings.flatMap((finding, index) => {
     const isSame = report.findings[index - 1]?.layer === finding.layer;
-    const layer = (isSame ? "" : finding.layer.replaceAll("_", " ")).padEnd(width);
-    const line = `${paint(COLOURS[finding.state], MARKS[finding.state])} ${layer}  ${say(finding.text)}`;
-    if (finding.state === "good") return [line];
+    const layer = (isSame ? "" : finding.layer.replaceAll("_", " ")).padEnd(column);
+    const isCalm = finding.state === "good" || (finding.state === "unknown" && finding.advice === null);
+    const text = say(finding.text);
+    const [first = "", ...more] = isCalm ? [cut(text, edge - indent.length)] : broken(text, edge - indent.length);
+    const lines = [
+      `${paint(COLOURS[finding.state], MARKS[finding.state])} ${layer}  ${first}`,
+      ...more.map((line) => `${indent}${line}`),
+    ];
+    if (finding.state === "good") return lines;
     return [
-      line,
-      ...(finding.evidence.length === 0 ? [] : [paint("2", `${indent}${finding.evidence.map(say).join(" ")}`)]),
+      ...lines,
+      ...(finding.evidence.length === 0 ? [] : block(finding.evidence.join(" "), indent, "2")),
       ...(finding.advice === null ? [] : advise(finding.advice, indent)),
     ];
   });
   return `${[...head, ...rows].join("\n")}\n`;
+}
+
+const cut = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 1)}…`);
+
+/** The text in lines of at most `width`, broken at spaces; a word that is longer stands alone. */
+function broken(text: string, width: number): readonly string[] {
+  if (text.length <= width) return [text];
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }

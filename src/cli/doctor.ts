@@ -91,7 +91,8 @@ function conclude(exam: Examination, flags: Flags): number {
 function tell(report: DoctorReport, flags: Flags): void {
   const colour = process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
   const { blind: _, ...document } = report;
-  process.stdout.write(flags.json ? `${JSON.stringify(document, null, 2)}\n` : doctorPage(report, colour));
+  const width = process.stdout.isTTY === true ? process.stdout.columns : null;
+  process.stdout.write(flags.json ? `${JSON.stringify(document, null, 2)}\n` : doctorPage(report, colour, width));
 }
 
 async function lookAround({ house, dir, warnings }: LoadedConfig, flags: Flags): Promise<Examination> {

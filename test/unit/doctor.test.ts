@@ -230,7 +230,7 @@ test("Whether the macvlan is needed: what was measured, and the smaller cures th
   const needOf = (report: ReturnType<typeof examine>) => report.findings.find((finding) => finding.layer === "need")!;
   const calm = needOf(onHost());
   assert.match(calm.text, /^lb0 is probably not needed: .* 12 combinations/);
-  assert.match(calm.evidence[0]!, /nothing stands out/);
+  assert.deepEqual(calm.evidence, [], "nothing stands out");
   assert.match(needOf(onHost({}, { parentKind: null })).text, /cannot be told: br-lan is no bridge/);
   const ports = [{ name: "vnet1", carrier: true, hairpin: false, uplink: false }];
   const entry = { service: "net/dns", addresses: [DNS], covered: true, interfaces: null, reason: "ad names none" };
@@ -276,6 +276,25 @@ test("BGP resources beside layer 2 are told, and nothing is said where they may 
 test("A host's page with everything in it still fits a terminal", () => {
   const page = doctorPage(onHost({ guests: [guest], fdb: [{ port: "br-lan", state: "permanent" }] }), false);
   assert.ok(page.split("\n").length <= 30, page);
+  const terminal = doctorPage(onHost({ guests: [guest], fdb: [{ port: "br-lan", state: "permanent" }] }), false, 80);
+  const lines = terminal.trimEnd().split("\n");
+  assert.ok(lines.length <= 24 && lines.every((line) => line.length <= 80), terminal);
+});
+
+test("On a terminal sentences are broken under their column, and a command stands whole on its line", () => {
+  const silent = { answers: [], table: LINK_MAC };
+  const report = examine(examOf({ resolver: silent, proxy: silent }));
+  const lines = doctorPage(report, false, 80).trimEnd().split("\n");
+  assert.ok(
+    lines.filter((line) => !line.includes("type: ")).every((line) => line.length <= 80),
+    lines.join("\n"),
+  );
+  for (const advice of report.findings.flatMap((finding) => finding.advice ?? []))
+    assert.ok(
+      lines.some((line) => line.endsWith(`type: ${advice}`)),
+      advice,
+    );
+  assert.ok(lines.length <= 40);
 });
 
 test("What to type fits the address's family, the way of asking, and the one that fails", () => {

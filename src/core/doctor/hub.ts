@@ -49,7 +49,7 @@ function worded(
     const text = `${there} is that of the site ${says.site}, this configuration is of ${house.site}: its word was not taken.`;
     return [warning("hub", text, [], "hairpin config check   # hub.url and site")];
   }
-  const words = `${there} says: ${says.summary}`;
+  const words = `The hub says: ${says.summary} (${address})`;
   if (says.cause === null || says.cause === "announced_elsewhere")
     return [joined.some(({ named }) => named?.by === "here") ? warning("hub", words) : good("hub", words)];
   return joined.some(({ accord }) => accord === "hub" || accord === "same")

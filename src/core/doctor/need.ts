@@ -25,18 +25,13 @@ export const namesOf = (guests: readonly GuestFacts[]): string => list([...new S
  */
 export function needFinding(sight: LinkSight, link: LinkConfig): DoctorFinding {
   const cures = smallerCures(sight, link);
-  const here =
-    cures.length === 0
-      ? "Here nothing stands out that asks for a smaller cure."
-      : `Smaller cures here: ${cures.join("; ")}.`;
   const text =
     sight.parentKind === "bridge"
-      ? `${link.name} is probably not needed: announced on a plain bridge such as ${link.parent}, addresses worked for VMs and the LAN in all 12 combinations that were measured.`
+      ? `${link.name} is probably not needed: on a plain bridge addresses worked in all 12 combinations that were measured.`
       : `Whether ${link.name} is needed cannot be told: ${link.parent} is no bridge, and only bridges were measured.`;
-  return {
-    ...unknown("need", text),
-    evidence: [`A macvlan cures none of the reasons for which a VM alone failed. ${here}`],
-  };
+  if (cures.length === 0) return unknown("need", text);
+  const known = `A macvlan cures none of the reasons for which a VM alone failed. Smaller cures here: ${cures.join("; ")}.`;
+  return { ...unknown("need", text), evidence: [known] };
 }
 
 function smallerCures(sight: LinkSight, link: LinkConfig): string[] {

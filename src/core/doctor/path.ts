@@ -130,8 +130,8 @@ function strangerFindings(exam: Examination): DoctorFinding[] {
     });
   });
   if (found.length > 0) return found;
-  const heard = exam.strangers === null ? "" : " No stranger answers here.";
-  const text = `Whether the speaker answers is not seen from its own host: run hairpin doctor on a VM or the LAN.${heard}`;
+  const heard = exam.strangers === null ? "" : "No stranger answers who-has. ";
+  const text = `${heard}The speaker is not heard on its own host: run hairpin doctor on a VM or the LAN.`;
   return [unknown("neighbour", text)];
 }
 
