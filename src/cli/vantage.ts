@@ -7,13 +7,15 @@ import type { JoinToken } from "../core/plan.ts";
 import { isSecret } from "../core/standard-webhooks.ts";
 import { runVantage } from "../engine/vantage.ts";
 import type { VantageLog } from "../engine/vantage-port.ts";
+import { createMacMemory } from "../probes/mac-memory.ts";
 import { runRound } from "../probes/round.ts";
 import { hmac } from "../runtime/node/hmac.ts";
 import type { IngressChoice } from "../runtime/node/ingress-parts.ts";
 import { restartLean } from "../runtime/node/lean.ts";
 import { createLog } from "../runtime/node/log.ts";
 import { settleMemory } from "../runtime/node/memory.ts";
-import { createProbePorts } from "../runtime/node/probe-ports.ts";
+import { createNeighbourFollower } from "../runtime/node/neighbour-events.ts";
+import { clock, createProbePorts } from "../runtime/node/probe-ports.ts";
 import { type AppOptions, HUB_GONE_MINUTES, readAppOptions } from "../runtime/node/supervisor-options.ts";
 import { openVantageDisk } from "../runtime/node/vantage-disk.ts";
 import { openHubLine } from "../runtime/node/vantage-line.ts";
@@ -140,8 +142,9 @@ async function watch(
   const pino = createLog("vantage", json);
   const log: VantageLog = (level, fields, message) => pino[level](fields, message);
   settleMemory();
-  const probes = createProbePorts({ whoHas });
-  const { clock } = probes;
+  const neighbours = createNeighbourFollower();
+  stop.signal.addEventListener("abort", neighbours.stop);
+  const probes = { ...createProbePorts({ whoHas }), macs: createMacMemory(clock, neighbours.follow) };
   const bootId = randomBytes(8).toString("hex");
   const [reports, plans] = [openHubLine(token.hub), openHubLine(token.hub)];
   const ingress =

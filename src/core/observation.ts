@@ -23,6 +23,15 @@ export const CHECK_KINDS = ["dns", "https", "oidc", "tcp", "neighbour", "link", 
 /** One MAC that answered a who-has, and after how long. */
 export const whoHasAnswer = z.object({ mac, ms: millis.nullable() });
 
+/** At most so many are remembered of one address. */
+export const FORMER_MACS_MAX = 8;
+export const MAC_CHANGES_MAX = 4;
+const instant = z.string().max(32).pipe(z.iso.datetime());
+/** A MAC that answered for the address or stood in the neighbour table, and no longer does; `seen_at`: when it last did. */
+export const formerMac = z.object({ mac, seen_at: instant });
+/** The table's MAC changed without having been asked for: gratuitous ARP, or an unsolicited neighbour advertisement. */
+export const macChange = z.object({ at: instant, from: mac, to: mac });
+
 export const certificateFacts = z.object({
   subject: line.nullable(),
   issuer: line.nullable(),
@@ -46,6 +55,10 @@ export const evidence = z.object({
   asked: z.boolean().nullish(),
   answers: z.array(whoHasAnswer).max(16).nullish(),
   on_link: z.boolean().nullish(),
+  /** Newest first, since the vantage was started. */
+  former_macs: z.array(formerMac).max(FORMER_MACS_MAX).nullish(),
+  /** Newest first; null where the kernel's table cannot be followed. */
+  mac_changes: z.array(macChange).max(MAC_CHANGES_MAX).nullish(),
   records: z.array(line).max(64).nullish(),
   rcode: text(32).nullish(),
   upstream: z.boolean().nullish(),
@@ -116,6 +129,8 @@ export const observation = z.object({
 });
 
 export type WhoHasAnswer = z.infer<typeof whoHasAnswer>;
+export type FormerMac = z.infer<typeof formerMac>;
+export type MacChange = z.infer<typeof macChange>;
 export type CertificateFacts = z.infer<typeof certificateFacts>;
 export type Evidence = z.infer<typeof evidence>;
 export type CheckKind = (typeof CHECK_KINDS)[number];

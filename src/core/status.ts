@@ -5,7 +5,8 @@ import { budgetLeft } from "./decision/ledger.ts";
 import type { HealResult } from "./edge/wire.ts";
 import type { LinkFacts } from "./facts.ts";
 import type { GroupState, Policy } from "./group.ts";
-import { freshFacts, isFresh, type SiteView } from "./history.ts";
+import { freshFacts, isFresh, type SiteView, type VantageView } from "./history.ts";
+import type { FormerMac, MacChange } from "./observation.ts";
 import type { OutsideStanding } from "./outside.ts";
 import type { Instant } from "./units.ts";
 
@@ -61,6 +62,10 @@ interface Standing {
   readonly failure: string | null;
   readonly detail: string | null;
   readonly observed_at: string | null;
+  /** MACs that the vantage remembers of each address besides the present one. */
+  readonly former_macs: readonly (FormerMac & { readonly address: string })[];
+  /** What turned its neighbour table to another MAC unasked; null: it cannot tell. */
+  readonly mac_changes: readonly (MacChange & { readonly address: string })[] | null;
 }
 
 export interface VantageStatus {
@@ -120,7 +125,7 @@ export function statusOf(house: House, view: SiteView, groups: readonly Seen[], 
     advice: worst?.assessment.advice ?? null,
     evidence: worst?.assessment.evidence ?? [],
     link: facts !== null && first?.link ? { name: first.link.name, ...facts.link } : null,
-    targets: Object.fromEntries(house.targets.map((target) => [target.name, targetStatus(target, groups, now)])),
+    targets: Object.fromEntries(house.targets.map((target) => [target.name, targetStatus(target, view, groups, now)])),
     vantages: Object.fromEntries(house.vantages.map((vantage) => [vantage.name, vantageStatus(vantage, view, now)])),
     heal: worst === undefined ? emptyHeal(house) : healStatus(house, view, worst, now),
     groups: Object.fromEntries(entries),
@@ -162,7 +167,12 @@ function groupStatus(house: House, view: SiteView, seen: Seen, now: Instant): Gr
   };
 }
 
-function targetStatus(target: House["targets"][number], groups: readonly Seen[], now: Instant): TargetStatus {
+function targetStatus(
+  target: House["targets"][number],
+  view: SiteView,
+  groups: readonly Seen[],
+  now: Instant,
+): TargetStatus {
   const seen = groups.find((group) => group.state.group === target.group);
   const standings = (seen?.assessment.standings ?? []).filter((standing) => standing.target === target.name);
   const concerned = seen?.assessment.targets.includes(target.name) === true;
@@ -182,9 +192,32 @@ function targetStatus(target: House["targets"][number], groups: readonly Seen[],
           failure: standing.failure,
           detail: standing.detail,
           observed_at: standing.observed_at,
+          ...remembered(target, view.vantages[standing.vantage]),
         },
       ]),
     ),
+  };
+}
+
+/** Each address by itself: its neighbour check is named after it where there are several. */
+function remembered(
+  target: House["targets"][number],
+  seen: VantageView | undefined,
+): Pick<Standing, "former_macs" | "mac_changes"> {
+  const found = Object.values(seen?.checks ?? {}).flatMap((check) => {
+    const evidence = check.samples.at(-1)?.evidence;
+    if (check.target !== target.name || check.kind !== "neighbour" || evidence === undefined) return [];
+    const address = target.addresses.find((each) => check.id.endsWith(`@${each}`)) ?? target.addresses[0] ?? "";
+    return [{ address, evidence }];
+  });
+  const isTold = found.some(({ evidence }) => evidence.mac_changes != null);
+  return {
+    former_macs: found.flatMap(({ address, evidence }) =>
+      (evidence.former_macs ?? []).map((each) => ({ address, ...each })),
+    ),
+    mac_changes: isTold
+      ? found.flatMap(({ address, evidence }) => (evidence.mac_changes ?? []).map((each) => ({ address, ...each })))
+      : null,
   };
 }
 

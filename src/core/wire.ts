@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { FAILURE_CODES } from "./failure.ts";
-import { NAME } from "./observation.ts";
+import { formerMac, macChange, NAME } from "./observation.ts";
 import { repairReport, step } from "./repair.ts";
 import { parseDuration } from "./units.ts";
 
@@ -70,6 +70,8 @@ const targetState = z.object({
       mac: z.string().nullable(),
       failure: z.enum(FAILURE_CODES).nullable(),
       observed_at: z.string().nullable(),
+      former_macs: z.array(formerMac.extend({ address: z.string() })),
+      mac_changes: z.array(macChange.extend({ address: z.string() })).nullable(),
     }),
   ),
 });

@@ -19,7 +19,7 @@ export async function askNeighbour(
   address: string,
   before: NeighbourView,
   tries: number,
-  ports: Pick<ProbePorts, "whoHas" | "clock">,
+  ports: Pick<ProbePorts, "whoHas" | "clock" | "macs">,
   signal: AbortSignal,
 ): Promise<Finding> {
   const began = ports.clock.mono();
@@ -37,10 +37,24 @@ export async function askNeighbour(
     on_link: isOnLink(before),
     asked: asked.asked,
     answers: asked.asked ? asked.answers.slice(0, 16) : null,
+    ...remembered(address, before, asked, ports),
   };
   const finding = judge(target, address, before, asked);
   const first = asked.answers[0]?.ms ?? null;
   return { ...finding, ms: finding.ok ? first : ports.clock.mono() - began, tries: Math.max(1, count), evidence };
+}
+
+/** Evidence for people: no finding follows from it. */
+function remembered(
+  address: string,
+  before: NeighbourView,
+  asked: WhoHasResult,
+  ports: Pick<ProbePorts, "macs">,
+): Pick<Evidence, "former_macs" | "mac_changes"> {
+  if (ports.macs === undefined) return {};
+  const answers = asked.answers.map((answer) => answer.mac);
+  const { former_macs, mac_changes } = ports.macs.recall(address, before.mac, answers);
+  return { former_macs: [...former_macs], mac_changes: mac_changes === null ? null : [...mac_changes] };
 }
 
 function judge(

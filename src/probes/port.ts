@@ -1,4 +1,4 @@
-import type { CertificateFacts, WhoHasAnswer } from "../core/observation.ts";
+import type { CertificateFacts, FormerMac, MacChange, WhoHasAnswer } from "../core/observation.ts";
 import type { Millis, WallMillis } from "../core/units.ts";
 
 /** Time as the probes see it. */
@@ -150,6 +150,32 @@ export interface NeighbourTable {
   gateway(): Promise<string | null>;
 }
 
+/** One entry of the kernel's table as it has just become. */
+export interface NeighbourEvent {
+  readonly address: string;
+  /** Null: the entry has none any more, or is gone. */
+  readonly mac: string | null;
+  readonly state: string | null;
+}
+
+/**
+ * Follows the kernel's neighbour table; null where it cannot be followed. `began` is called after each start, before which nothing was
+ * heard.
+ */
+export type FollowNeighbours = (
+  heard: (event: NeighbourEvent) => void,
+  began: () => void,
+) => { readonly isRunning: () => boolean } | null;
+
+/** What is remembered of the MACs of an address besides those of this very round. */
+export interface MacMemory {
+  recall(
+    address: string,
+    table: string | null,
+    answers: readonly string[],
+  ): { readonly former_macs: readonly FormerMac[]; readonly mac_changes: readonly MacChange[] | null };
+}
+
 export interface WhoHasResult {
   /** False where this process may not send: `answers` then says nothing. */
   readonly asked: boolean;
@@ -191,6 +217,8 @@ export interface ProbePorts {
   readonly https: TlsHttp;
   readonly neighbours: NeighbourTable;
   readonly whoHas: WhoHas;
+  /** Absent where nothing is remembered from round to round. */
+  readonly macs?: MacMemory;
   readonly links: LinkTable;
   readonly packetSockets: PacketSockets;
   /** Absent where there is no system to ask, as on Workers. */

@@ -20,6 +20,8 @@ import { KubeconfigError, parseKubeconfig } from "../../src/runtime/node/kubecon
 import { parseMachine, parseNetwork } from "../../src/runtime/node/libvirt-guests.ts";
 import { parseLinkLine } from "../../src/runtime/node/link-events.ts";
 import { parseLinkTable, parsePacketSockets, parseReversePathDrops } from "../../src/runtime/node/link-facts.ts";
+import { parseNeighbourLine } from "../../src/runtime/node/neighbour-events.ts";
+import { advertisedMacs, octetsOf } from "../../src/runtime/node/probe-advertisements.ts";
 import { parseLinks } from "../../src/runtime/node/probe-links.ts";
 import { parseGateway, parseNeighbours, parseRoute } from "../../src/runtime/node/probe-neighbours.ts";
 import { parseSolicited } from "../../src/runtime/node/probe-solicit.ts";
@@ -123,6 +125,9 @@ test("whatever ip, arping and the kernel print, they are read or not, and never 
       () => parseGateway(text),
       () => parseArping(text, text),
       () => parseSolicited(text, text),
+      () => parseNeighbourLine(text),
+      () => advertisedMacs(Buffer.from(text, "latin1"), Buffer.alloc(16)),
+      () => octetsOf(text),
       () => dialectOf(text),
     ];
     for (const parse of parsers) bounded(parse);

@@ -3,7 +3,7 @@ import { type ConfigInput, configSchema } from "../../src/core/config/schema.ts"
 import { assess } from "../../src/core/diagnosis.ts";
 import type { HostFacts } from "../../src/core/facts.ts";
 import { emptyView, hostGate, recordFacts, recordObservation, type SiteView } from "../../src/core/history.ts";
-import type { CheckResult, Observation } from "../../src/core/observation.ts";
+import type { CheckResult, Evidence, Observation } from "../../src/core/observation.ts";
 
 /** A house with other names than the shipped example, so that nothing can lean on them. */
 export const LINK_MAC = "02:aa:bb:cc:dd:01";
@@ -87,6 +87,8 @@ export interface Sight {
   readonly status?: number;
   /** The vantage knows the answering MAC as another node's, from its plan. */
   readonly known?: boolean;
+  /** What the vantage remembers of the address. */
+  readonly memory?: Pick<Evidence, "former_macs" | "mac_changes">;
 }
 
 const IDS: Readonly<Record<string, readonly [string, string, CheckResult["check"]][]>> = {
@@ -111,7 +113,12 @@ export function checksOf(target: "resolver" | "proxy", sight: Sight = {}): Check
     id: "neighbour",
     ok: isRight,
     failure: isRight ? null : answers === null && table === null ? "no_neighbour" : failure,
-    evidence: { mac: table, asked: answers !== null, answers: (answers ?? []).map((mac) => ({ mac, ms: 1 })) },
+    evidence: {
+      mac: table,
+      asked: answers !== null,
+      answers: (answers ?? []).map((mac) => ({ mac, ms: 1 })),
+      ...sight.memory,
+    },
   };
   const others = IDS[target]!.map(([short, id, check]): CheckResult => {
     const failed = sight.fails?.[short] ?? null;

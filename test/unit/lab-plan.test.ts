@@ -47,16 +47,16 @@ test("a solicitation is answered to the asker, and what is none is left alone", 
   // From fe80::1 at 02:00:00:00:00:01 to the group of fd61:7::40, as the kernel sends it (the checksum is not looked at).
   const head = `3333ff000040${"020000000001"}86dd6000000000203aff`;
   const from = "fe800000000000000000000000000001";
-  const asked = parseSolicitation(
-    Buffer.from(
-      `${head}${from}ff0200000000000000000001ff0000408700000000000000fd610007000000000000000000000040`,
-      "hex",
-    ),
-  );
+  const solicitation = `${head}${from}ff0200000000000000000001ff0000408700000000000000fd610007000000000000000000000040`;
+  const asked = parseSolicitation(Buffer.from(`${solicitation}0101020000000001`, "hex"));
   assert.deepEqual(asked, { fromMac: "02:00:00:00:00:01", from: "fe80::1", target: "fd61:7::40" });
   const answer = advertisementFor(asked!, "02:61:07:00:00:40");
   assert.equal(answer.subarray(0, 12).toString("hex"), "020000000001026107000040");
   assert.equal(answer[54], 136);
+  // Solicited, without override; and MetalLB answers nobody who does not give his MAC.
+  assert.equal(answer[58], 0x40);
+  assert.equal(parseSolicitation(Buffer.from(`${solicitation}0e01020000000001`, "hex")), null);
+  assert.equal(parseSolicitation(Buffer.from(solicitation, "hex")), null);
   assert.equal(answer.subarray(38, 54).toString("hex"), from);
   assert.equal(parseSolicitation(answer), null);
   assert.equal(parseSolicitation(Buffer.alloc(20)), null);

@@ -32,7 +32,28 @@ export function whose(mac: string, scene: Scene): string {
 
 export function answered(look: Look, scene: Scene): string {
   const macs = look.answers ?? (look.tableMac === null ? [] : [look.tableMac]);
-  return `${look.vantage.name}: who-has ${look.address} is answered by ${macs.map((mac) => whose(mac, scene)).join(" and ")}.`;
+  return `${look.vantage.name}: who-has ${look.address} is answered by ${macs.map((mac) => whose(mac, scene)).join(" and ")}${before(look, scene)}.`;
+}
+
+/** What the vantage remembers of the address: what was announced to it unasked, and which MAC it had before. */
+function before(look: Look, scene: Scene): string {
+  const { former_macs, mac_changes } = look.neighbour?.evidence ?? {};
+  const current = [...(look.answers ?? []), ...(look.tableMac === null ? [] : [look.tableMac])];
+  const change = mac_changes?.find(({ to }) => current.includes(to));
+  const former = former_macs?.find(({ mac }) => mac !== change?.from);
+  const at = (instant: string) => timeOfDay(instant, look.view.observedAt);
+  const kind = look.address.includes(":") ? "an unsolicited advertisement" : "a gratuitous ARP";
+  const changed =
+    change === undefined
+      ? ""
+      : `; ${kind} changed it from ${whose(change.from, scene)} to ${change.to} at ${at(change.at)}`;
+  return `${changed}${former === undefined ? "" : `; until ${at(former.seen_at)} it was ${whose(former.mac, scene)}`}`;
+}
+
+/** In UTC, as everything that a vantage writes; with the day where it is not that of the observation. */
+function timeOfDay(instant: string, observedAt: string | null): string {
+  const [day, time] = [instant.slice(0, 10), instant.slice(11, 19)];
+  return observedAt?.slice(0, 10) === day ? `${time} UTC` : `${day} ${time} UTC`;
 }
 
 export function nobody(look: Look): string {
@@ -43,7 +64,7 @@ export function nobody(look: Look): string {
 
 export function stale(look: Look, scene: Scene): string {
   const held = look.stale ?? look.tableMac ?? "another MAC";
-  return `${look.vantage.name}: held ${whose(held, scene)} for ${look.address}, while who-has is answered by ${(look.answers ?? []).map((mac) => whose(mac, scene)).join(" and ") || "nobody else"}.`;
+  return `${look.vantage.name}: held ${whose(held, scene)} for ${look.address}, while who-has is answered by ${(look.answers ?? []).map((mac) => whose(mac, scene)).join(" and ") || "nobody else"}${before(look, scene)}.`;
 }
 
 export function failed(look: Look): string {

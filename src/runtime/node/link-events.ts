@@ -1,15 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import type { LinkEvent } from "../../host/port.ts";
-import { monoMillis } from "./clock.ts";
+import { followMonitor } from "./ip-monitor.ts";
 
-/** A line is some 250 bytes; more without an end is not a line of `ip`. */
-const LINE_MAX = 8_192;
-const RESTART_MS = 1_000;
-
-/**
- * One line of `ip -o monitor link`. Without -o a link takes two lines, and with -j the monitor prints text all the same
- * (facts/l2). Null for what is not a link, such as the end of a neighbour.
- */
+/** One line of `ip -o monitor link`. Without -o a link takes two lines. Null for what is not a link, such as the end of a neighbour. */
 export function parseLinkLine(line: string, atMono: number): LinkEvent | null {
   const found = /^(Deleted )?(\d+): ([^\s:@]+)(?:@([^\s:]+))?: <([^>]*)>/.exec(line);
   if (found === null) return null;
@@ -29,46 +21,15 @@ export interface LinkEventSource {
   readonly stop: () => void;
 }
 
-/**
- * Follows the kernel's link events through `ip monitor`, which is started again whenever it ends (an overrun of its socket ends
- * it too). `began` is called after each start: what happened in between has to be looked up.
- */
+/** Follows the kernel's link events. `began` is called after each start: what happened in between has to be looked up. */
 export function followLinks(
   ip: string,
   heard: (events: readonly LinkEvent[]) => void,
   began: () => void,
 ): LinkEventSource {
-  let child: ChildProcess | null = null;
-  let timer: NodeJS.Timeout | null = null;
-  let stopped = false;
-  const start = () => {
-    if (stopped) return;
-    let rest = "";
-    child = spawn(ip, ["-o", "monitor", "link"], { cwd: "/", env: {}, stdio: ["ignore", "pipe", "ignore"] });
-    child.stdout?.setEncoding("utf8");
-    child.stdout?.on("data", (text: string) => {
-      const atMono = monoMillis();
-      const lines = (rest + text).split("\n");
-      rest = (lines.pop() ?? "").slice(0, LINE_MAX);
-      const events = lines.flatMap((line) => parseLinkLine(line, atMono) ?? []);
-      if (events.length > 0) heard(events);
-    });
-    let ended = false;
-    const again = () => {
-      if (ended) return;
-      ended = true;
-      if (!stopped) timer = setTimeout(start, RESTART_MS);
-    };
-    child.on("error", again);
-    child.on("exit", again);
-    began();
+  const take = (lines: readonly string[], atMono: number) => {
+    const events = lines.flatMap((line) => parseLinkLine(line, atMono) ?? []);
+    if (events.length > 0) heard(events);
   };
-  start();
-  return {
-    stop: () => {
-      stopped = true;
-      if (timer !== null) clearTimeout(timer);
-      child?.kill("SIGKILL");
-    },
-  };
+  return followMonitor(ip, "link", take, began);
 }

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { networkInterfaces } from "node:os";
 import type { WhoHasAnswer } from "../../core/observation.ts";
 import type { WhoHasResult } from "../../probes/port.ts";
 import { monoMillis } from "./clock.ts";
@@ -47,7 +47,7 @@ export function createSolicit(): Solicit {
 export const SOLICIT_REFUSED = "neighbours not solicited: socat (or ndisc6) needs CAP_NET_RAW";
 const unasked = (detail: string): WhoHasResult => ({ asked: false, answers: [], detail });
 
-/** Null where the link has no MAC, or the address is none. */
+/** Null where the link has no MAC or no link-local address to ask from. */
 async function solicitBySocket(
   socat: string,
   address: string,
@@ -55,17 +55,9 @@ async function solicitBySocket(
   signal: AbortSignal,
 ): Promise<WhoHasResult | null> {
   const target = octetsOf(address);
-  const [mac, ifindex] = await Promise.all([ofLink(device, "address"), ofLink(device, "ifindex")]);
-  if (target === null || !MAC.test(mac) || !/^\d+$/.test(ifindex)) return null;
-  return ask(socat, solicitingSocket(target, Number(ifindex)), target, solicitationFor(target, mac), signal);
-}
-
-async function ofLink(device: string, file: string): Promise<string> {
-  if (!/^[^/\s]{1,15}$/.test(device) || device.startsWith(".")) return "";
-  return readFile(`/sys/class/net/${device}/${file}`, "utf8").then(
-    (text) => text.trim(),
-    () => "",
-  );
+  const link = networkInterfaces()[device]?.find((own) => own.family === "IPv6" && own.scopeid > 0);
+  if (target === null || link === undefined || link.scopeid === undefined || !MAC.test(link.mac)) return null;
+  return ask(socat, solicitingSocket(target, link.scopeid), target, solicitationFor(target, link.mac), signal);
 }
 
 /**
