@@ -1,10 +1,11 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { monoMillis } from "../runtime/node/clock.ts";
 import { Bench } from "./bench.ts";
 import { askDoctors } from "./doctors.ts";
 import type { Fault } from "./faults/fault.ts";
 import type { LabHouse } from "./house.ts";
-import { LAB } from "./lab-config.ts";
+import { LAB, OWN_MODULES } from "./lab-config.ts";
 import type { FaultResult, Moment } from "./moment.ts";
 import { Narrator, roundChecks } from "./narrator.ts";
 import type { HairpinProcess, LogLine } from "./processes.ts";
@@ -165,8 +166,7 @@ export class Director {
     });
     const confirm = Math.min(config.heal.confirm, 15_000);
     this.#timeline.fault(fault.name, fault.title(bench), place);
-    for (const process of house.processes.values())
-      if (fault.name.endsWith("-killed") || fault.name === "reboot") this.#doomed.add(process);
+    this.#expectDeaths(fault);
     this.#origin = monoMillis();
     const story = new Story(fault, ending, this.#origin, this.#offHost(), confirm);
     this.#story = story;
@@ -188,7 +188,8 @@ export class Director {
     }
     this.#timeline.waiting(null);
     const [result, complaints] = [story.result(), story.complaints()];
-    const stands = ending === "told" || ending === "quiet";
+    // What comes to its own end while nothing is to be told of it is over by now.
+    const stands = ending === "told" || (ending === "quiet" && fault.later === undefined);
     if (this.#extras.doctor && stands) await this.#doctors(fault);
     stopped.yes = true;
     this.#story = null;
@@ -199,15 +200,21 @@ export class Director {
   }
 
   async #doctors(fault: Fault): Promise<void> {
-    for (const { place, exit, cause, verdict } of await askDoctors(this.house))
-      this.say(verdict, { who: place, what: "doctor", tone: "faint", fields: { fault: fault.name, exit, cause } });
+    for (const { place, exit, cause, bad, verdict } of await askDoctors(this.house))
+      this.say(verdict, { who: place, what: "doctor", tone: "faint", fields: { fault: fault.name, exit, cause, bad } });
   }
 
-  /** What is repaired at once cannot be looked at: the guard is held, and the same fault made once more for the doctor. */
+  #expectDeaths(fault: Fault): void {
+    if (!fault.name.endsWith("-killed") && fault.name !== "reboot") return;
+    for (const process of this.house.processes.values()) this.#doomed.add(process);
+  }
+
+  /** What is repaired at once, or ends by itself, cannot be looked at: the guard is held, and the same fault made once more. */
   async #oncemore(fault: Fault): Promise<void> {
     const { bench } = this;
     await bench.holdingGuard("the doctor looks at the fault", async () => {
       this.say("the same once more, with the guard held", { what: "again", fields: { mono_ms: monoMillis() } });
+      this.#expectDeaths(fault);
       await fault.inject(bench);
       // A vantage that asks cures what it asks about; where the guard's own facts are looked at, it may go on.
       if (fault.ending === "heal") this.#vantages("SIGSTOP");
@@ -249,8 +256,7 @@ export class Director {
     }
     await Promise.all(old.map((process) => process.ended));
     for (const directory of ["hub", ...Object.keys(house.plan.house.hosts).map((name) => `host-${name}`)]) {
-      await rm(`${LAB}/${directory}`, { recursive: true, force: true });
-      await mkdir(`${LAB}/${directory}`, { recursive: true });
+      await forget(`${LAB}/${directory}`);
     }
     this.#hubState = "unknown";
     for (const { who, kind } of house.roles().filter((role) => role.kind !== "vantage")) {
@@ -307,6 +313,13 @@ export class Director {
     const complaints = process.complaints();
     this.#surprise = `${process.kind} ${process.who} ended by itself (${how})${complaints === "" ? "" : `: ${complaints}`}`;
   }
+}
+
+/** Empties the data of a process; its compiled modules say nothing of the incident, and take seconds to make. */
+async function forget(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const names = (await readdir(directory)).filter((name) => name !== OWN_MODULES);
+  await Promise.all(names.map((name) => rm(join(directory, name), { recursive: true, force: true })));
 }
 
 function sleep(ms: number): Promise<void> {

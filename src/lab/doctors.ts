@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
+import type { DoctorReport } from "../core/doctor/finding.ts";
 import type { LabHouse } from "./house.ts";
-import { CONFIG_FILE, RUN_DIR } from "./lab-config.ts";
+import { CONFIG_FILE, MODULES, RUN_DIR } from "./lab-config.ts";
 import { inside, run } from "./shell.ts";
 
 const MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
@@ -13,6 +14,8 @@ export interface DoctorSaid {
   readonly place: string;
   readonly exit: number | null;
   readonly cause: string | null;
+  /** The layers of its page at which something is not good, as far as it is sure of it. */
+  readonly bad: readonly string[];
   /** The first sentence on its page. */
   readonly verdict: string;
 }
@@ -35,14 +38,15 @@ async function askDoctor(place: string, ns: string): Promise<DoctorSaid> {
   const doctor = [process.execPath, MAIN, "doctor", "--json", "--config", CONFIG_FILE];
   const named = ["unshare", "-u", "sh", "-c", NAMED, "sh", place, ...doctor];
   const { code, stdout, stderr } = await run(
-    inside(ns, ["env", `HAIRPIN_RUN=${RUN_DIR}`, ...named]),
+    inside(ns, ["env", `HAIRPIN_RUN=${RUN_DIR}`, `NODE_COMPILE_CACHE=${MODULES}`, ...named]),
     undefined,
     DOCTOR_MS,
   );
   try {
-    const report = JSON.parse(stdout) as { readonly cause: string | null; readonly verdict: string };
-    return { place, exit: code, cause: report.cause, verdict: report.verdict.slice(0, SAID_MAX) };
+    const { cause, verdict, findings } = JSON.parse(stdout) as DoctorReport;
+    const bad = findings.filter((finding) => finding.state === "bad").map((finding) => finding.layer);
+    return { place, exit: code, cause, bad: [...new Set(bad)], verdict: verdict.slice(0, SAID_MAX) };
   } catch {
-    return { place, exit: code, cause: null, verdict: stderr.trim().slice(0, SAID_MAX) };
+    return { place, exit: code, cause: null, bad: [], verdict: stderr.trim().slice(0, SAID_MAX) };
   }
 }

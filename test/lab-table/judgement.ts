@@ -51,7 +51,7 @@ export function judge(fault: Fault, told: Told, place: { readonly topology: stri
       const line = shown.find((each) => causeOf(each) === cause)!;
       return `a false cause was shown: ${cause}, after ${Math.round(line.at_ms ?? 0)} ms by ${line.who} (${line["text"]})`;
     }),
-    ...doctorComplaints(fault, new Set([...right, ...(fault.doctorElse ?? [])]), told),
+    ...doctorComplaints(fault, right, told),
   ];
   return {
     fault: fault.name,
@@ -61,7 +61,7 @@ export function judge(fault: Fault, told: Told, place: { readonly topology: stri
     foundMs,
     healedBy: healers(result) ?? (fault.cause === null ? "–" : "a person"),
     falseCauses,
-    doctor: sayDoctors(new Set([...right, ...(fault.doctorElse ?? [])]), told),
+    doctor: sayDoctors(fault, right, told),
     complaints,
   };
 }
@@ -76,16 +76,25 @@ function healers(result: Told["result"]): string | null {
 const isCause = (cause: string | null): cause is string => cause !== null;
 const doctors = (told: Told) => told.lines.filter((line) => line.what === "doctor");
 
-function sayDoctors(right: ReadonlySet<string>, told: Told): string {
+/** Whether a doctor says what is wrong, and ends so: with the cause, or where none is told of the addresses, at the layer that is down. */
+function isNaming(fault: Fault, right: ReadonlySet<string>, line: LabLine): boolean {
+  if (fault.cause !== null) return line["exit"] === 1 && right.has(causeOf(line) ?? "");
+  return line["exit"] === 1 && Array.isArray(line["bad"]) && line["bad"].includes(fault.shows);
+}
+
+function sayDoctors(fault: Fault, right: ReadonlySet<string>, told: Told): string {
   const said = doctors(told);
   if (said.length === 0) return "–";
-  const naming = said.filter((line) => line["exit"] !== 0 && right.has(causeOf(line) ?? ""));
-  if (naming.length > 0) return `${naming[0]!["exit"]} at ${naming.map((line) => line.who).join(", ")}`;
+  const naming = said.filter((line) => isNaming(fault, right, line));
+  if (naming.length > 0) return `1 at ${naming.map((line) => line.who).join(", ")}`;
   if (said.every((line) => line["exit"] === 0)) return "0 everywhere";
   return said.map((line) => `${line["exit"]} ${causeOf(line) ?? "–"} at ${line.who}`).join(", ");
 }
 
-/** Some place must exit 1 with the cause's sentence first. A fault of no cause is the doctor's only where a part of hairpin is down. */
+/**
+ * Some place must exit 1 with the cause's sentence first. Of a fault that has no cause, since nothing of the addresses is wrong, one
+ * must say which part of hairpin, of Kubernetes or of the receivers is down, and exit 1.
+ */
 function doctorComplaints(fault: Fault, right: ReadonlySet<string>, told: Told): readonly string[] {
   const said = doctors(told);
   if (said.length === 0) return [];
@@ -94,11 +103,12 @@ function doctorComplaints(fault: Fault, right: ReadonlySet<string>, told: Told):
     return said
       .filter((line) => line["exit"] !== 0)
       .map((line) => `doctor at ${line.who} exits ${line["exit"]}, and nothing is wrong: ${line["text"]}`);
-  if (fault.cause === null || ASIDE.has(fault.cause) || fault.comesAndGoes === true) return [];
-  return said.some((line) => line["exit"] !== 0 && right.has(causeOf(line) ?? ""))
+  if ((fault.cause === null && fault.shows === undefined) || fault.comesAndGoes === true) return [];
+  const wanted = fault.cause ?? `that ${fault.shows} is down`;
+  return said.some((line) => isNaming(fault, right, line))
     ? []
     : [
-        `no doctor names ${fault.cause}: ${said.map((line) => `${line.who} ${causeOf(line) ?? line["text"]}`).join("; ")}`,
+        `no doctor names ${wanted}: ${said.map((line) => `${line.who} ${line["exit"]} ${causeOf(line) ?? line["text"]}`).join("; ")}`,
       ];
 }
 

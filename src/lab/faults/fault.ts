@@ -1,4 +1,5 @@
 import type { Cause } from "../../core/cause.ts";
+import type { Layer } from "../../core/doctor/finding.ts";
 import type { Bench } from "../bench.ts";
 
 /**
@@ -20,8 +21,8 @@ export interface Fault {
   readonly transient?: readonly Cause[];
   /** Whether all is fine at times while it stands: a doctor may come at such a time. */
   readonly comesAndGoes?: true;
-  /** What a doctor may say of it instead, since from one place no more can be known. */
-  readonly doctorElse?: readonly Cause[];
+  /** Of a fault without a cause: the layer at which a doctor must find it. */
+  readonly shows?: Layer;
   /**
    * Whether the link is made anew in the course of it. Where IPv6 is announced, a speaker that was not restarted answers nobody on the
    * new link (facts/l2), so that a remedy follows the guard, with `not_announced` for its cause.

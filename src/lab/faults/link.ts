@@ -104,9 +104,8 @@ export const LINK_FAULTS: readonly Fault[] = [
     title: ({ plan }) =>
       `the cable of ${plan.shape === "guest" ? "the hypervisor" : plan.node.uplink} is pulled; back after 60 s`,
     cause: "lan_path",
-    // The vantages of the LAN fall silent one after the other. A node that is a guest sees no cable, and its doctor no gateway.
+    // The vantages of the LAN fall silent one after the other.
     transient: ["vantage_silent"],
-    doctorElse: ["site_network"],
     ending: "told",
     missing: (bench) =>
       bench.plan.machines.some((machine) => machine.at !== "bridge" && machine.vantages.length > 0)

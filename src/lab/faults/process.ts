@@ -44,6 +44,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: "hub-killed",
     title: () => "the hub is killed, and started again after 12 s",
     cause: null,
+    shows: "hub",
     ending: "quiet",
     inject: (bench) => kill(bench, "hub"),
     later: async (bench, sleep) => {
@@ -56,6 +57,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: "host-killed",
     title: () => "the host process is killed, and started again after 12 s",
     cause: null,
+    shows: "host_process",
     ending: "quiet",
     missing: (bench) => (find(bench, "host") === undefined ? "no host is declared" : null),
     inject: async (bench) => {
@@ -75,6 +77,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: "home-assistant-down",
     title: () => "Home Assistant does not listen for 12 s",
     cause: null,
+    shows: "home_assistant",
     ending: "quiet",
     missing: (bench) => (bench.house.standins.homeAssistant === null ? "no Home Assistant is told" : null),
     inject: async (bench) => bench.house.standins.homeAssistant?.order({ up: false }),
@@ -85,6 +88,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: "kubernetes-down",
     title: () => "the Kubernetes API is down for 15 s; the speaker goes on",
     cause: null,
+    shows: "kubernetes",
     ending: "quiet",
     inject: (bench) => bench.kubernetes({ kind: "api", up: false }),
     restore: (bench) => bench.kubernetes({ kind: "api", up: true }),

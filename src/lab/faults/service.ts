@@ -112,8 +112,6 @@ export const SERVICE_FAULTS: readonly Fault[] = [
     name: "vm-port-firewalled",
     title: (bench) => `a filter on ${bench.machines("bridge")[0]?.port} drops what the VM sends to the addresses`,
     cause: "vm_path",
-    // From the guest alone it looks like packets that are lost on the host: only the LAN's being fine tells them apart.
-    doctorElse: ["not_forwarded"],
     ending: "told",
     missing: (bench) => needsVantage("bridge", "vm")(bench) ?? needsVantage("switch", "lan")(bench),
     inject: async (bench) => void (await must(inside(bench.bridgeNs, ["nft", "-f", "-"]), portFilter(bench))),
