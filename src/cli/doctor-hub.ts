@@ -87,6 +87,13 @@ export async function askStatus(hub: HubToAsk & { readonly join?: JoinToken }): 
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     const detail = WHY[error.why] ?? error.why;
+    if (/CERT|SIGNATURE|ISSUER/.test(error.why))
+      return {
+        kind: "refused",
+        address,
+        detail: `its certificate is not trusted here (${error.why})`,
+        advice: "NODE_EXTRA_CA_CERTS=CA_FILE hairpin doctor",
+      };
     // The file mode of the socket is its permission: the hub is there, and this user may not ask it.
     return error.why === "EACCES" || error.why === "EPERM"
       ? { kind: "not_asked", detail: `This user may not ask the hub at ${address}.`, advice: "sudo hairpin doctor" }
@@ -98,11 +105,17 @@ function read(address: string, { status, body }: HubReply): HubSight {
   if (status !== 200) {
     const { detail, title } = (body ?? {}) as { detail?: unknown; title?: unknown };
     const said = String(detail ?? title ?? "no reason").slice(0, DETAIL_MAX);
-    return { kind: "refused", address, detail: `it answered ${status} (${said})` };
+    const advice = "hairpin doctor --token-file FILE   # a token of hub.tokens with the scope read";
+    return { kind: "refused", address, detail: `it answered ${status} (${said})`, advice };
   }
   const says = hubWordsOf(body);
   return says === null
-    ? { kind: "refused", address, detail: "what answers there is no status of a hub" }
+    ? {
+        kind: "refused",
+        address,
+        detail: "what answers there is no status of a hub",
+        advice: `curl -s ${address}/v1/status`,
+      }
     : { kind: "answered", address, says };
 }
 

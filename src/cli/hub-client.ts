@@ -108,7 +108,8 @@ function open(
     const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(options, done);
     request.setTimeout(TIMEOUT_MS, () => request.destroy(new Error("no answer in 15 s")));
     request.once("error", (error: NodeJS.ErrnoException) => {
-      const why = error.code === "ABORT_ERR" ? `none in ${hub.patience} ms` : (error.code ?? error.message);
+      const why =
+        error.code === "ABORT_ERR" ? `no answer in ${(hub.patience ?? 0) / 1_000} s` : (error.code ?? error.message);
       fail(new HubError(`no answer from the hub at ${hub.socketPath ?? hub.url}: ${why}`, why));
     });
     request.end(payload ?? undefined);

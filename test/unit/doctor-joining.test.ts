@@ -147,7 +147,14 @@ test("A hub that does not answer is one line; where it should run itself, it is 
 });
 
 test("A hub that wants a token, and one of another site, are said and not gone by", () => {
-  const refused = examine(examOf({ kind: "refused", address: URL, detail: "it answered 401 (no token)" }));
+  const refused = examine(
+    examOf({
+      kind: "refused",
+      address: URL,
+      detail: "it answered 401 (no token)",
+      advice: "hairpin doctor --token-file FILE",
+    }),
+  );
   assert.equal(refused.ok, true);
   assert.match(refused.findings.find((finding) => finding.layer === "hub")!.advice!, /--token-file/);
   const other = examine(examOf(answered({ ...words("vm_path", { guest: "failed" }), site: "cellar" })));

@@ -5,8 +5,8 @@ import { plain } from "../text.ts";
 /** The hub as the doctor met it. `address` is its URL, or unix: and the path of its socket. */
 export type HubSight =
   | { readonly kind: "answered"; readonly address: string; readonly says: HubWords }
-  /** It answers, and does not say its status to this caller; or it is no hub. */
-  | { readonly kind: "refused"; readonly address: string; readonly detail: string }
+  /** It answers, and does not say its status to this caller; or it is no hub. `advice`: what to type about it. */
+  | { readonly kind: "refused"; readonly address: string; readonly detail: string; readonly advice: string }
   | { readonly kind: "silent"; readonly address: string; readonly detail: string }
   /** Nobody was asked: `detail` says what is missing for it, `advice` what to type. */
   | { readonly kind: "not_asked"; readonly detail: string; readonly advice: string };

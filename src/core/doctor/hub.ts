@@ -17,12 +17,7 @@ export function hubFindings(exam: Examination, joined: readonly Joined[]): reado
     case "not_asked":
       return [unknown("hub", hub.detail, hub.advice)];
     case "refused":
-      return [
-        {
-          ...unknown("hub", `The hub at ${hub.address} does not say what it knows: ${hub.detail}.`),
-          advice: "hairpin doctor --token-file FILE   # a token of hub.tokens with the scope read",
-        },
-      ];
+      return [unknown("hub", `The hub at ${hub.address} does not say what it knows: ${hub.detail}.`, hub.advice)];
     case "silent": {
       const text = `The hub at ${hub.address} does not answer: nobody compares the vantages, repairs or tells.`;
       const known = [`${hub.detail[0]?.toUpperCase() ?? ""}${hub.detail.slice(1)}.`];
