@@ -69,8 +69,10 @@ function hubSection(view: VantageView, status: HubStatus | null): string {
 function statusOf({ state, cause, summary, since, heal }: HubStatus): string {
   // While a repair that a person asked for is under way, the gate says what would hold back the next automatic one.
   const isUnderWay = ["pending", "healing", "verifying"].includes(heal.state ?? "");
-  const held = heal.held_by === null || isUnderWay ? "" : `, held by <code>${e(heal.held_by)}</code>`;
-  return `<p class="verdict">${dot(state)}<b>${e(state)}</b>${cause === null ? "" : ` <code>${e(cause)}</code>`}</p><p>${e(summary)}</p>${since === null ? "" : `<p class="quiet">since ${clock(since)}</p>`}<p class="quiet">Repairs: ${e(heal.mode ?? "unknown")}, ${e(heal.state ?? "unknown")}${held}</p>`;
+  const isHeld = heal.held_by !== null && !isUnderWay;
+  const standing = isHeld && heal.state === "held" ? "" : `, ${e(heal.state ?? "unknown")}`;
+  const held = isHeld ? `, held by <code>${e(heal.held_by)}</code>` : "";
+  return `<p class="verdict">${dot(state)}<b>${e(state)}</b>${cause === null ? "" : ` <code>${e(cause)}</code>`}</p><p>${e(summary)}</p>${since === null ? "" : `<p class="quiet">since ${clock(since)}</p>`}<p class="quiet">Repairs: ${e(heal.mode ?? "unknown")}${standing}${held}</p>`;
 }
 
 /** A press asks first: the dialog stands outside of `main`, which is drawn anew every few seconds. */

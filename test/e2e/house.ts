@@ -24,6 +24,8 @@ export async function raiseHouse(): Promise<House> {
   const dir = mkdtempSync(join(tmpdir(), "hairpin-e2e-"));
   const config = parse(readFileSync(join(ROOT, "hairpin.yaml"), "utf8")) as Record<string, unknown>;
   config["heal"] = { ...(config["heal"] as object), mode: "observe" };
+  // "Heal now" on the page of Home Assistant's app, which is this vantage.
+  Object.assign((config["vantages"] as Record<string, object>)["ha-vm"]!, { heal: true });
   config["notify"] = [
     { home_assistant: { url: "http://192.168.8.10:8123", webhook_id_file: "keys/ha-webhook" } },
     { mqtt: { url: "mqtt://192.168.8.10", username: "hairpin", password_file: "keys/mqtt" } },
@@ -73,6 +75,15 @@ async function endOf(lab: ChildProcess): Promise<void> {
 /** A secret that the lab made. */
 export function labSecret(pid: number, label: string): string {
   return readFileSync(`/proc/${pid}/root/run/lab/keys/${label}`, "utf8").trim();
+}
+
+/** Ends the lab's own process of a vantage, so that another one can be that vantage; the answer is its join token. */
+export function takeVantage(pid: number, name: string): string {
+  const list = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
+  const own = list.find((child) => readFileSync(`/proc/${child}/cmdline`, "utf8").includes(`/join-${name}\0`));
+  if (own === undefined) throw new Error(`the lab has no vantage ${name}`);
+  process.kill(own, "SIGTERM");
+  return readFileSync(`/proc/${pid}/root/run/lab/join-${name}`, "utf8").trim();
 }
 
 export async function breakHouse(pid: number, fault: string): Promise<void> {

@@ -1,30 +1,11 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { HairpinEvent } from "../../src/core/event.ts";
 import { Phone } from "./home-assistant/phone.ts";
-import type { HomeAssistant, Inputs } from "./home-assistant/real.ts";
+import type { HomeAssistant } from "./home-assistant/real.ts";
 import { askHub, breakHouse, mendHouse } from "./house.ts";
+import { alertShown, deliveriesOf, eventsOf, green, noAlert, type Seen, type Stage, shown, statusOf } from "./stage.ts";
 import { type Steps, until } from "./steps.ts";
-
-/** A report as the automation had it in its hands, and when. */
-export interface Seen {
-  readonly at: number;
-  readonly event: string;
-  readonly target: string;
-  readonly delivery_id: string;
-  readonly incident: string | null;
-}
-
-export interface Stage {
-  readonly pid: number;
-  readonly home: HomeAssistant;
-  readonly seen: readonly Seen[];
-  readonly inputs: Inputs;
-  /** How long Home Assistant is away during an incident. */
-  readonly downMs: number;
-  readonly restartBroker: () => Promise<void>;
-  readonly pictures: ((what: "bell" | "device" | "dashboard") => Promise<void>) | null;
-}
+import { healFromPage, pageOpens } from "./story-app.ts";
 
 /** The extra action of the automation posts each report here: proof that it ran, in which order, and when. */
 export async function listenForReports(): Promise<{ seen: Seen[]; url: string; close: () => void }> {
@@ -44,43 +25,6 @@ export async function listenForReports(): Promise<{ seen: Seen[]; url: string; c
   return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, close: () => server.close() };
 }
 
-interface Status {
-  readonly state: string;
-  readonly heal: { readonly last: { readonly id: string; readonly outcome: string } | null };
-}
-const statusOf = (pid: number) => askHub<Status>(pid, "GET", "/v1/status");
-const eventsOf = async (pid: number) =>
-  (await askHub<{ events: HairpinEvent[] }>(pid, "GET", "/v1/events?after=0")).events;
-
-interface Row {
-  readonly id: string;
-  readonly subscriber: string;
-  readonly kind: string;
-  readonly state: string;
-}
-const deliveriesOf = async (pid: number) =>
-  (await askHub<{ deliveries: Row[] }>(pid, "GET", "/v1/deliveries")).deliveries.filter(
-    ({ subscriber }) => subscriber === "home-assistant",
-  );
-
-const green = (pid: number) =>
-  until(
-    "green house",
-    async () => (await statusOf(pid)).state === "ok",
-    120_000,
-    () => statusOf(pid),
-  );
-const shown = async (home: HomeAssistant, wanted: (id: string, title: string) => boolean) =>
-  [...(await home.bell())].find(([id, { title }]) => wanted(id, title)) ?? null;
-/** The notification of an outage, which has its incident for a name; a test stands under the same bell. */
-const alertShown = (home: HomeAssistant) => shown(home, (id) => /^hairpin_.*inc/.test(id));
-const noAlert = (home: HomeAssistant) =>
-  until(
-    "empty bell",
-    async () => (await shown(home, (id) => id.startsWith("hairpin_"))) === null,
-    60_000,
-    async () => [...(await home.bell())],
-  );
 const clearTests = (home: HomeAssistant) =>
   home.call("persistent_notification", "dismiss", { notification_id: "hairpin_all" });
 
@@ -109,6 +53,9 @@ export async function tell(stage: Stage, steps: Steps): Promise<void> {
       await until("green entity", async () => (await home.state("binary_sensor.hairpin_dns_from_ha_vm")) === "on");
       await until("status entity", async () => (await home.state("sensor.hairpin_status")) === "ok");
     });
+    await steps.step("the app's page opens from Home Assistant's sidebar, and from nowhere else", () =>
+      pageOpens(stage),
+    );
     await steps.step("a test notification is shown, and acknowledged", () => testNotification(stage));
     await steps.step("a wrong webhook id is found, although Home Assistant answers 200", () => wrongId(stage, device));
     await steps.step("from the hub's decision to the automation, median of 20", () => latency(stage));
@@ -244,9 +191,9 @@ function order(reports: readonly Seen[]): string {
 }
 
 async function restarts(stage: Stage, steps: Steps): Promise<void> {
-  const { pid, home, seen, restartBroker } = stage;
+  const { pid, home, seen, restartBroker, app } = stage;
   const before = seen.length;
-  await steps.step("in the middle of an incident the hub is killed and started: it goes on", async () => {
+  await steps.step("in the middle of an incident the hub is killed: the device is unavailable", async () => {
     await breakHouse(pid, "speaker-killed");
     await until("failing", () => seen.slice(before).find(({ event }) => event === "failing"), 90_000);
     await breakHouse(pid, "hub-killed");
@@ -255,8 +202,26 @@ async function restarts(stage: Stage, steps: Steps): Promise<void> {
       async () => (await home.state("sensor.hairpin_status")) === "unavailable",
       60_000,
     );
+  });
+  await steps.step("the hub is gone: the app tells Home Assistant by itself", async () => {
+    const isIt = (id: string) => id.startsWith("hairpin_hub_");
+    const [, { title }] = await until(
+      "notification of the app",
+      () => shown(home, isIt),
+      60_000,
+      () => app.output().slice(-2_000),
+    );
+    return title;
+  });
+  await steps.step("the hub is started: it goes on, and the app takes its notification back", async () => {
     await mendHouse(pid, "hub-killed");
     await until("device again", async () => (await home.state("binary_sensor.hairpin_problem")) === "on", 60_000);
+    await until(
+      "end of the notification",
+      async () => (await shown(home, (id) => id.startsWith("hairpin_hub_"))) === null,
+      60_000,
+      () => app.output().slice(-2_000),
+    );
   });
   await steps.step("the broker is killed and started without a memory: the device is there again", async () => {
     await restartBroker();
@@ -273,21 +238,14 @@ async function restarts(stage: Stage, steps: Steps): Promise<void> {
       () => troubles(stage),
     );
   });
-  await steps.step("Heal now at the device's button: repaired, and the bell is cleared", async () => {
-    const seenSoFar = seen.length;
-    await until("the button", async () => {
+  await steps.step("the device's button is there again", () =>
+    until("the button", async () => {
       const state = await home.state("button.hairpin_heal_now");
       return state !== null && state !== "unavailable";
-    });
-    await home.call("button", "press", { entity_id: "button.hairpin_heal_now" });
-    await until(
-      "recovered",
-      () => seen.slice(seenSoFar).find(({ event }) => event === "recovered"),
-      120_000,
-      () => seen.slice(seenSoFar).map(({ event }) => event),
-    );
-    await noAlert(home);
-  });
+    }).then(() => {}),
+  );
+  // Not at the device's button, which the first tap has pressed: four repairs by hand in an hour are the host's maximum.
+  await healFromPage(stage, steps);
   await mendHouse(pid, "speaker-killed");
   await green(pid);
 }

@@ -224,6 +224,18 @@ test("the page says when nothing is known: no plan, no checks, or a machine whos
   assert.doesNotMatch(INGRESS_SCRIPT, /fetch\("\//, "an address that begins with / would leave Home Assistant's path");
 });
 
+test("what holds a repair back is said once, and not while a repair is under way", () => {
+  const repairs = (state: string, held_by: string | null) => {
+    const heal = { mode: "observe", state, held_by };
+    const html = ingressPage(VIEW, { state: "failing", cause: null, summary: "", since: null, heal }, "t");
+    return /Repairs: (.*?)<\/p>/.exec(html)![1]!.replace(/<\/?code>/g, "");
+  };
+  assert.equal(repairs("held", "not_armed"), "observe, held by not_armed");
+  assert.equal(repairs("failing", "grace"), "observe, failing, held by grace");
+  assert.equal(repairs("held", null), "observe, held");
+  assert.equal(repairs("healing", "cool_down"), "observe, healing");
+});
+
 test("the supervisor's broker is shown without its password, and nonsense is no broker", async () => {
   const signal = new AbortController().signal;
   const broker = (body: string, status = 200) =>

@@ -42,6 +42,8 @@ export interface Wiring {
   };
   /** Where the automation's extra action says that it has run. */
   readonly seenUrl: string;
+  /** With a Supervisor beside it, as Home Assistant OS has one: what Core is told of it in its environment. */
+  readonly supervisor?: { readonly address: string; readonly token: string; readonly socket: string };
 }
 
 /** What the automation made of the blueprint is given, besides the webhook. */
@@ -68,7 +70,7 @@ export class HomeAssistant {
     if (version.startsWith("2025."))
       writeFileSync(
         join(dir, "configuration.yaml"),
-        `${readFileSync(join(dir, "configuration.yaml"), "utf8")}\nhttp:\n  server_host: 0.0.0.0\n  server_port: ${PORT}\n`,
+        `${readFileSync(join(dir, "configuration.yaml"), "utf8")}\nhttp:\n  server_port: ${PORT}\n`,
       );
     writeFileSync(
       join(dir, "packages", "seen.yaml"),
@@ -122,7 +124,7 @@ export class HomeAssistant {
 
   /** Boots it; resolves when it runs with the broker's integration loaded. */
   async start(): Promise<number> {
-    const { dir, version, root } = this.#wiring;
+    const { dir, version, root, supervisor } = this.#wiring;
     const began = Date.now();
     // It keeps one older log only; the end of a run reads them all.
     const log = join(dir, "ha.log");
@@ -137,7 +139,15 @@ export class HomeAssistant {
       log,
     ];
     const argv = root === "-" ? hass : [join(HERE, "enter-root.sh"), ...hass];
-    const env = { ...process.env, HAIRPIN_E2E_CACHE: CACHE, HAIRPIN_E2E_ROOT: root, HAIRPIN_E2E_BIND: dir };
+    const beside =
+      supervisor === undefined
+        ? {}
+        : {
+            SUPERVISOR: supervisor.address,
+            SUPERVISOR_TOKEN: supervisor.token,
+            SUPERVISOR_CORE_API_SOCKET: supervisor.socket,
+          };
+    const env = { ...process.env, ...beside, HAIRPIN_E2E_CACHE: CACHE, HAIRPIN_E2E_ROOT: root, HAIRPIN_E2E_BIND: dir };
     const child = spawn(argv[0]!, argv.slice(1), { env, stdio: "ignore" });
     this.#child = child;
     while (Date.now() - began < BOOT_MS) {
