@@ -187,6 +187,7 @@ test("The host names what it alone can read: advertisement, endpoints, speaker, 
   assert.equal(onHost({ speaker: { ...SPEAKER, announce_failed: true } }).cause, "not_announced");
   const stranger = onHost({}, {}, { strangers: [{ address: DNS, macs: [LINK_MAC, OTHER_MAC] }] });
   assert.equal(stranger.cause, "mac_conflict");
+  assert.match(stranger.advice ?? "", new RegExp(`^bridge fdb show \\| grep -iE ${OTHER_MAC} `));
   assert.match(stranger.verdict, new RegExp(`for ${DNS.replaceAll(".", "\\.")}\\.$`));
 });
 

@@ -26,7 +26,7 @@ export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string
       return `kubectl apply -f - <<'EOF'\n${advertisement(scene)}\nEOF`;
     case "mac_conflict":
     case "mac_unexpected":
-      return `bridge fdb show | grep -iE ${strangers(scene, concerned)}   # on ${node}; and in the switch's address table: the machine behind the MAC`;
+      return findMachine(strangers(scene, concerned), node);
     case "lan_path":
       return `ip -br link show master ${parent}   # on ${node}: look for a port without carrier, then the cable and the switch`;
     case "site_network":
@@ -85,17 +85,23 @@ function filterOf(scene: Scene, concerned: readonly string[], link: string): str
     : `nstat -az TcpExtIPReversePathFilter; sysctl net.ipv4.conf.${link}.rp_filter`;
 }
 
-/** The MACs that answered and that nobody declared, as a pattern for grep. */
-function strangers(scene: Scene, concerned: readonly string[]): string {
+/** The MACs that answered and that nobody declared. */
+function strangers(scene: Scene, concerned: readonly string[]): readonly string[] {
   const known = new Set([scene.linkMac, ...scene.alsoMacs, scene.facts?.parent.mac]);
   const seen = looksOf(scene, concerned).flatMap(
     (look) => look.answers ?? (look.tableMac === null ? [] : [look.tableMac]),
   );
-  const macs = [...new Set(seen)].filter((mac) => !known.has(mac)).slice(0, STRANGERS_MAX);
-  return macs.length === 0 ? "MAC" : macs.length === 1 ? macs[0]! : `'${macs.join("|")}'`;
+  return [...new Set(seen)].filter((mac) => !known.has(mac));
 }
 
 const STRANGERS_MAX = 4;
+
+/** Behind which port of the bridge the machine of such a MAC is. */
+export function findMachine(macs: readonly string[], node: string): string {
+  const shown = macs.slice(0, STRANGERS_MAX);
+  const pattern = shown.length === 0 ? "MAC" : shown.length === 1 ? shown[0] : `'${shown.join("|")}'`;
+  return `bridge fdb show | grep -iE ${pattern}   # on ${node}; and in the switch's address table: the machine behind the MAC`;
+}
 
 /** The failing check with a certificate, at the address where it fails. */
 function certificateThere(scene: Scene, concerned: readonly string[]): string {

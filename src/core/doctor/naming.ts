@@ -1,6 +1,6 @@
 import type { Cause } from "../cause.ts";
 import type { Group, House } from "../config/house.ts";
-import { adviceFor } from "../diagnosis/advice.ts";
+import { adviceFor, findMachine } from "../diagnosis/advice.ts";
 import { findCause } from "../diagnosis/causes.ts";
 import type { Finding } from "../diagnosis/finding.ts";
 import { isElsewhere } from "../diagnosis/neighbour-rows.ts";
@@ -159,22 +159,26 @@ export function nameCause(exam: Examination, group: Group): Named | null {
         : onlyHost(scene, sight, strangersOf(exam, scene));
   const finding = own ?? found;
   if (finding === null || finding.cause === "announced_elsewhere") return null;
-  const shown =
-    own === null ? scene : { ...scene, targets: scene.targets.filter((target) => own.targets.includes(target.name)) };
-  const said =
-    exam.where === "host" && finding.cause === "unclassified"
-      ? lostOnHost(scene, finding)
-      : finding.cause === "site_network"
-        ? OWN_PATH
-        : {
-            summary: summarise(shown, "failing", finding.cause),
-            advice: adviceFor(finding.cause, scene, finding.targets),
-          };
+  const said = sayHere(exam, scene, finding, own !== null);
   return { group: group.name, cause: finding.cause, evidence: finding.evidence, by: "here", ...said };
 }
 
+type Said = Pick<Named, "summary" | "advice">;
+
+/** The sentence and the command; `isOwn`: what the host alone found, which concerns the finding's targets and no others. */
+function sayHere(exam: Examination, scene: Scene, finding: Finding, isOwn: boolean): Said {
+  const { cause, targets } = finding;
+  if (exam.where === "host" && cause === "unclassified") return lostOnHost(scene, finding);
+  if (cause === "site_network") return OWN_PATH;
+  const concerned = isOwn ? scene.targets.filter((target) => targets.includes(target.name)) : scene.targets;
+  const summary = summarise({ ...scene, targets: concerned }, "failing", cause);
+  if (!isOwn || cause !== "mac_conflict") return { summary, advice: adviceFor(cause, scene, targets) };
+  const macs = strangersOf(exam, scene).flatMap((stranger) => stranger.macs);
+  return { summary, advice: findMachine([...new Set(macs)], scene.facts?.node ?? "this host") };
+}
+
 /** One machine cannot tell whether it is the site's network or its own cable. */
-const OWN_PATH = {
+const OWN_PATH: Said = {
   summary: "This machine does not reach its own gateway or reference: nothing can be said of the addresses from here.",
   advice: "ip -br link; ip -br address; ip route   # is the cable in, is there an address and a default route?",
 };
@@ -183,7 +187,7 @@ const OWN_PATH = {
  * The host's own packets run into time-outs: kube-proxy, the filter or the pod. An address that is fine beside it leaves the pod as
  * the likelier one.
  */
-function lostOnHost(scene: Scene, finding: Finding): { readonly summary: string; readonly advice: string | null } {
+function lostOnHost(scene: Scene, finding: Finding): Said {
   const lost = scene.targets.filter((target) => finding.targets.includes(target.name));
   const addresses = list(lost.flatMap((target) => target.addresses));
   const others = scene.looks.some((look) => look.good);
