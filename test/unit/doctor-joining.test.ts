@@ -74,7 +74,10 @@ test("A VM alone sees packets that are lost; with the hub's word it is the VM's 
   const report = examine(examOf(answered(words("vm_path", { guest: "failed", desk: "ok" })), LOST));
   assert.equal(report.cause, "vm_path");
   assert.equal(report.verdict, "The hub's sentence of vm_path.");
-  assert.equal(report.evidence[0], `How it is known: by the hub, from guest (fails) and desk (fine), since ${SINCE}.`);
+  assert.equal(
+    report.evidence[0],
+    `How it is known: by the hub, from guest (fails) and desk (fine), since 2026-11-24T10:00:02Z.`,
+  );
   assert.match(report.evidence.at(-1)!, /^From here: The right MAC answers/);
   assert.equal(report.advice, "the hub's command");
   assert.equal(report.blind, false);

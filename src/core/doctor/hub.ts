@@ -3,7 +3,7 @@ import { ping } from "../what-to-type.ts";
 import type { Examination } from "./examination.ts";
 import { bad, type DoctorFinding, good, unknown, warning } from "./finding.ts";
 import type { HubWords } from "./hub-sight.ts";
-import type { Joined } from "./joining.ts";
+import { type Joined, sinceOf } from "./joining.ts";
 
 const UNIT = "systemctl status hairpin-hub; journalctl -u hairpin-hub -n 20";
 
@@ -39,16 +39,15 @@ function worded(
   says: HubWords,
   joined: readonly Joined[],
 ): readonly DoctorFinding[] {
-  const there = `The hub at ${address}`;
   if (says.site !== house.site) {
-    const text = `${there} is that of the site ${says.site}, this configuration is of ${house.site}: its word was not taken.`;
+    const text = `The hub at ${address} is that of the site ${says.site}, this configuration is of ${house.site}: its word was not taken.`;
     return [warning("hub", text, [], "hairpin config check   # hub.url and site")];
   }
   const words = `The hub says: ${says.summary} (${address})`;
   if (says.cause === null || says.cause === "announced_elsewhere")
     return [joined.some(({ named }) => named?.by === "here") ? warning("hub", words) : good("hub", words)];
   return joined.some(({ accord }) => accord === "hub" || accord === "same")
-    ? [bad("hub", `${there} says so${says.since === null ? "" : `, since ${says.since}`}.`, [], "hairpin status")]
+    ? [bad("hub", `The hub names it${sinceOf(says)} (${address}).`, [], "hairpin status")]
     : [warning("hub", words, says.evidence.slice(0, 2), "hairpin status")];
 }
 

@@ -99,7 +99,9 @@ export function groupOf(words: HubWords, group: Group): HubGroup | null {
 /** The status carries evidence and advice of its worst group alone. */
 const isWorst = (words: HubWords, hub: HubGroup): boolean => words.cause === hub.cause && words.summary === hub.summary;
 
-const sinceOf = (hub: HubGroup): string => (hub.since === null ? "" : `, since ${hub.since}`);
+/** To the second: nobody reads more of it at night. */
+export const sinceOf = ({ since }: Pick<HubGroup, "since">): string =>
+  since === null ? "" : `, since ${since.replace(/\.\d+Z$/, "Z")}`;
 
 /** What the hub makes of it where this machine sees something and the hub does not. */
 function calm(hub: HubGroup, words: HubWords, group: Group): string {

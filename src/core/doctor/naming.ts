@@ -180,7 +180,8 @@ function sayHere(exam: Examination, scene: Scene, finding: Finding, isOwn: boole
 /** One machine cannot tell whether it is the site's network or its own cable. */
 const OWN_PATH: Said = {
   summary: "This machine does not reach its own gateway or reference: nothing can be said of the addresses from here.",
-  advice: "ip -br link; ip -br address; ip route   # is the cable in, is there an address and a default route?",
+  advice:
+    "ip -br link; ip -br address; ip route   # cable, address, default route; then hairpin doctor on another machine",
 };
 
 /**
