@@ -146,7 +146,7 @@ test("a person reads when the MAC was announced and which it was before, and the
   assert.equal(with_.cause, "mac_unexpected");
   assert.equal(
     with_.evidence[0],
-    `guest: who-has ${VIP} is answered by ${OTHER_MAC} (unknown); a gratuitous ARP changed it from ${LINK_MAC} (lb0) to ${OTHER_MAC} at 2026-11-24 03:12:07 UTC; until 2026-11-20 10:00:00 UTC it was ${FORMER_MAC} (a former MAC of lb0).`,
+    `guest: who-has ${VIP} is answered by ${OTHER_MAC} (unknown); a gratuitous ARP changed the entry from ${LINK_MAC} (lb0) to ${OTHER_MAC} at 2026-11-24 03:12:07 UTC.`,
   );
   assert.equal(without.evidence[0], `guest: who-has ${VIP} is answered by ${OTHER_MAC} (unknown).`);
   const unheard = assessed({ ...rogue, memory: { ...memory, mac_changes: null } });

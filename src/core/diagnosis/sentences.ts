@@ -1,5 +1,5 @@
 import type { Cause } from "../cause.ts";
-import { failures, type Look, type Scene } from "./scene.ts";
+import { failures, isIpv6, type Look, type Scene } from "./scene.ts";
 
 /** Evidence in words: what a person reads at three in the morning. Pure text, one sentence each. */
 
@@ -35,19 +35,18 @@ export function answered(look: Look, scene: Scene): string {
   return `${look.vantage.name}: who-has ${look.address} is answered by ${macs.map((mac) => whose(mac, scene)).join(" and ")}${before(look, scene)}.`;
 }
 
-/** What the vantage remembers of the address: what was announced to it unasked, and which MAC it had before. */
+/** What the vantage remembers of the address: what was announced to it unasked; where nothing was, which MAC it had before. */
 function before(look: Look, scene: Scene): string {
   const { former_macs, mac_changes } = look.neighbour?.evidence ?? {};
   const current = [...(look.answers ?? []), ...(look.tableMac === null ? [] : [look.tableMac])];
-  const change = mac_changes?.find(({ to }) => current.includes(to));
-  const former = former_macs?.find(({ mac }) => mac !== change?.from);
   const at = (instant: string) => timeOfDay(instant, look.view.observedAt);
-  const kind = look.address.includes(":") ? "an unsolicited advertisement" : "a gratuitous ARP";
-  const changed =
-    change === undefined
-      ? ""
-      : `; ${kind} changed it from ${whose(change.from, scene)} to ${change.to} at ${at(change.at)}`;
-  return `${changed}${former === undefined ? "" : `; until ${at(former.seen_at)} it was ${whose(former.mac, scene)}`}`;
+  const change = mac_changes?.find(({ to }) => current.includes(to));
+  if (change !== undefined) {
+    const kind = isIpv6(look.address) ? "an unsolicited advertisement" : "a gratuitous ARP";
+    return `; ${kind} changed the entry from ${whose(change.from, scene)} to ${change.to} at ${at(change.at)}`;
+  }
+  const former = former_macs?.[0];
+  return former === undefined ? "" : `; until ${at(former.seen_at)} it was ${whose(former.mac, scene)}`;
 }
 
 /** In UTC, as everything that a vantage writes; with the day where it is not that of the observation. */
