@@ -44,36 +44,46 @@ export function outsideChecks(checks: EdgeConfig["checks"]): readonly OutsideChe
   };
   return checks.map((check): OutsideCheck => {
     if ("dns" in check) {
-      const { name, type, expect, server } = check.dns;
+      const { name, type, expect, server, transport, server_name, ad, rrsig } = check.dns;
       return {
         kind: "dns",
         id: unique(`dns:${name}`),
         name,
         type,
-        expect: expect?.slice(0, 16) ?? null,
+        expect: expect ?? null,
         server: server ?? null,
+        ...said({ transport, server_name, ad, rrsig }),
       };
     }
     if ("https" in check) {
-      const { host, path, port, status, address } = check.https;
+      const { host, path, port, status, address, body, headers } = check.https;
       return {
         kind: "https",
         id: unique(`https:${host}`),
         host,
         path,
         port,
-        status: status.slice(0, 16),
+        status,
         address: address ?? null,
+        ...said({ body, headers }),
       };
     }
     if ("oidc" in check) {
-      const { issuer, port, address } = check.oidc;
+      const { issuer, port, address, algorithm } = check.oidc;
       const own = Number(/^https:\/\/[^/]*?:(\d+)(\/|$)/.exec(issuer)?.[1] ?? 443);
-      return { kind: "oidc", id: unique("oidc"), issuer, port: port ?? own, address: address ?? null };
+      const known = { issuer, port: port ?? own, address: address ?? null, ...said({ algorithm }) };
+      return { kind: "oidc", id: unique("oidc"), ...known };
     }
     const { host, port } = check.tcp;
     return { kind: "tcp", id: unique(`tcp:${host}:${port}`), host, port };
   });
+}
+
+/** Only what was said: a heartbeat is no longer than it must be. */
+function said<T extends object>(settings: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }
 
 /**

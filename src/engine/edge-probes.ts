@@ -1,3 +1,4 @@
+import { resolverOf } from "../core/config/edge-checks.ts";
 import type { OutsideCheck, OutsideObservation } from "../core/edge/wire.ts";
 import { askDns } from "../probes/dns.ts";
 import { type Finding, failed, plain } from "../probes/finding.ts";
@@ -9,6 +10,7 @@ import { staggered } from "../probes/tries.ts";
 
 /** What a Worker can ask with. It has no UDP, no neighbours, and shows no certificate. */
 export interface OutsidePorts extends Pick<ProbePorts, "clock" | "chance" | "tcp" | "https"> {
+  /** Over TCP, or over TLS where the request says so. */
   readonly dnsOverTcp: DnsTransport;
   readonly dnsOverHttps: DnsTransport;
 }
@@ -21,6 +23,9 @@ const AT_ONCE = 3;
 const DNS_TIMEOUT = 3_000;
 const CONNECT_TIMEOUT = 4_000;
 const LIMITS = { connect: CONNECT_TIMEOUT, tls: 4_000, total: 8_000 };
+/** RFC 1035 and RFC 7858. */
+const DNS_PORT = 53;
+const DOT_PORT = 853;
 const NO_RESOLVER = "the edge's own resolver";
 
 const neighbours: NeighbourTable = {
@@ -63,15 +68,15 @@ function ask(check: OutsideCheck, ports: OutsidePorts, signal: AbortSignal, comm
     case "dns":
       return askName(check, own, signal);
     case "https": {
-      const { id, host, path, port, status } = check;
+      const { id, host, path, port, status, body, headers } = check;
       const plan = { kind: "https", id, host, path, port, status, ca_pem: null, cert_days_min: 0 } as const;
-      return askHttps(plan, check.address ?? host, own, signal, commit, LIMITS);
+      return askHttps({ ...plan, body, headers }, check.address ?? host, own, signal, commit, LIMITS);
     }
     case "oidc": {
-      const { id, issuer, port } = check;
+      const { id, issuer, port, algorithm } = check;
       const host = /^https:\/\/\[?([^/:\]]+)/.exec(issuer)?.[1] ?? issuer;
       return askOidc(
-        { kind: "oidc", id, issuer, port, ca_pem: null },
+        { kind: "oidc", id, issuer, port, algorithm, ca_pem: null },
         check.address ?? host,
         own,
         signal,
@@ -84,25 +89,18 @@ function ask(check: OutsideCheck, ports: OutsidePorts, signal: AbortSignal, comm
   }
 }
 
-/** Over HTTPS at the edge's own resolver (RFC 8484), or over TCP at the one that was named. */
+/** Over HTTPS at the edge's own resolver (RFC 8484), or over TCP or TLS (RFC 7858) at the one that was named. */
 async function askName(
   check: Extract<OutsideCheck, { kind: "dns" }>,
   ports: OutsidePorts & { readonly neighbours: NeighbourTable },
   signal: AbortSignal,
 ): Promise<Finding> {
-  const { id, name, type, expect, server } = check;
-  const at = server === null ? { address: NO_RESOLVER, port: 443 } : endpointOf(server);
+  const { id, name, type, expect, server, server_name, ad, rrsig } = check;
+  const transport = server === null ? "tcp" : (check.transport ?? "tcp");
+  const usual = transport === "tls" ? DOT_PORT : DNS_PORT;
+  const at = server === null ? { address: NO_RESOLVER, port: 443 } : resolverOf(server, usual);
   if (at === null) return failed("unclassified", `not ADDRESS or ADDRESS:PORT: ${server}`);
-  const plan = { kind: "dns", id, name, type, expect, transport: "tcp", upstream: false, port: at.port } as const;
+  const own = { kind: "dns", id, name, type, expect, transport, upstream: false, port: at.port } as const;
   const dns = server === null ? ports.dnsOverHttps : ports.dnsOverTcp;
-  return askDns(plan, at.address, { ...ports, dns }, signal, DNS_TIMEOUT);
-}
-
-/** "192.0.2.1", "192.0.2.1:53", "2001:db8::1", "[2001:db8::1]:53". */
-function endpointOf(server: string): { readonly address: string; readonly port: number } | null {
-  const found =
-    /^\[([0-9a-fA-F:.]+)\](?::(\d{1,5}))?$/.exec(server) ??
-    /^([0-9.]+)(?::(\d{1,5}))?$/.exec(server) ??
-    /^([0-9a-fA-F:.]+)$/.exec(server);
-  return found === null ? null : { address: found[1]!, port: Number(found[2] ?? 53) };
+  return askDns({ ...own, server_name, ad, rrsig }, at.address, { ...ports, dns }, signal, DNS_TIMEOUT);
 }

@@ -6,7 +6,9 @@ import type { Case } from "./case.ts";
 import { dnsTcpServer } from "./doh.ts";
 import { House } from "./driver.ts";
 
-const name = (label: string, server: string | null, expect: string[] | null = null): OutsideCheck => ({
+type NameCheck = Extract<OutsideCheck, { kind: "dns" }>;
+
+export const name = (label: string, server: string | null, expect: string[] | null = null): NameCheck => ({
   kind: "dns",
   id: `dns:${label}.example.com`,
   name: `${label}.example.com`,
@@ -16,17 +18,17 @@ const name = (label: string, server: string | null, expect: string[] | null = nu
 });
 
 /** Heartbeats until the edge has asked everything; what it saw comes with the answer. */
-async function seenBy(house: House, checks: readonly OutsideCheck[]): Promise<readonly OutsideObservation[]> {
+export async function seenBy(house: House, checks: readonly OutsideCheck[]): Promise<readonly OutsideObservation[]> {
   await house.answer({ checks });
   await house.until((status) => (status.json["outside"] as unknown[]).length === checks.length);
   const { observations } = await house.answer({ checks });
   return observations;
 }
 
-const words = (seen: readonly OutsideObservation[]) =>
+export const words = (seen: readonly OutsideObservation[]) =>
   seen.map(({ id, ok, failure }) => `${id.replace(".example.com", "")} ${ok ? "ok" : failure}`);
 
-const DNS_WORDS = [
+export const DNS_WORDS = [
   "dns:a ok",
   "dns:empty dns_empty",
   "dns:nxdomain dns_nxdomain",
@@ -34,7 +36,7 @@ const DNS_WORDS = [
   "dns:refused dns_refused",
   "dns:junk dns_malformed",
 ];
-const LABELS = ["a", "empty", "nxdomain", "servfail", "refused", "junk"];
+export const LABELS = ["a", "empty", "nxdomain", "servfail", "refused", "junk"];
 
 /** Probes of what the world sees; the observations come back with the answer to a heartbeat. */
 export const OUTSIDE: readonly Case[] = [

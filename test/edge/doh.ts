@@ -1,12 +1,17 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { type Answer, decode, encode } from "dns-packet";
-import { tcpServer } from "../support/probe-servers.ts";
+import type { KeyPair } from "../../src/lab/certificates.ts";
+import { type Listening, listening, tcpServer } from "../support/probe-servers.ts";
 
 const QR_RD_RA = 0x8180;
 const RCODES: Readonly<Record<string, number>> = { servfail: 2, nxdomain: 3, refused: 5 };
 
-/** Answers by the first label of the name: a., empty., nxdomain., servfail., refused., junk., silent. */
+const AD = 0x0020;
+const RRSIG: Answer["type"] = "RRSIG";
+
+/** Answers by the first label of the name: a., ad., signed., empty., nxdomain., servfail., refused., junk., silent. */
 export function answerTo(query: Buffer): Buffer | null {
   const { id, questions } = decode(query);
   const [question] = questions;
@@ -14,11 +19,29 @@ export function answerTo(query: Buffer): Buffer | null {
   if (kind === "silent") return null;
   if (kind === "junk")
     return Buffer.concat([query.subarray(0, 2), Buffer.from([0x81, 0x80, 0, 1, 0xff, 0xff]), Buffer.alloc(9, 0xc0)]);
-  const answers: Answer[] =
-    kind === "a" ? [{ name: question!.name, type: "A", class: "IN", ttl: 60, data: "192.0.2.7" }] : [];
-  return Buffer.from(
-    encode({ type: "response", id, flags: QR_RD_RA | (RCODES[kind] ?? 0), questions: [...questions], answers }),
-  );
+  const name = question!.name;
+  const address: Answer = { name, type: "A", class: "IN", ttl: 60, data: "192.0.2.7" };
+  const answers = ["a", "ad", "signed"].includes(kind)
+    ? [address, ...(kind === "signed" ? [signatureOf(name)] : [])]
+    : [];
+  const flags = QR_RD_RA | (kind === "ad" ? AD : 0) | (RCODES[kind] ?? 0);
+  return Buffer.from(encode({ type: "response", id, flags, questions: [...questions], answers }));
+}
+
+/** A signature that nobody could verify: only whether one comes is asked. */
+function signatureOf(name: string): Answer {
+  const data = {
+    typeCovered: "A",
+    algorithm: 13,
+    labels: 3,
+    originalTTL: 60,
+    expiration: 1,
+    inception: 1,
+    keyTag: 1,
+    signersName: "example.com",
+    signature: Buffer.alloc(64),
+  };
+  return { name, type: RRSIG, class: "IN", ttl: 60, data } as unknown as Answer;
 }
 
 export interface DnsServer {
@@ -48,19 +71,34 @@ export async function dohServer(): Promise<DnsServer> {
 }
 
 /** The same answers over TCP, one byte at a time where the name begins with `a.drip`. */
-export function dnsTcpServer() {
-  return tcpServer((socket) => {
-    let held = Buffer.alloc(0);
-    socket.on("data", (chunk) => {
-      held = Buffer.concat([held, chunk]);
-      if (held.length < 2 || held.length < 2 + held.readUInt16BE(0)) return;
-      const answer = answerTo(held.subarray(2, 2 + held.readUInt16BE(0)));
-      if (answer === null) return;
-      const frame = Buffer.alloc(2 + answer.length);
-      frame.writeUInt16BE(answer.length, 0);
-      answer.copy(frame, 2);
-      socket.write(frame.subarray(0, 3));
-      setImmediate(() => socket.write(frame.subarray(3)));
-    });
+export const dnsTcpServer = () => tcpServer(answerFrames);
+
+/** The same over TLS (RFC 7858). */
+export async function dnsTlsServer(pair: KeyPair): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  const server = createTlsServer({ cert: pair.certificate, key: pair.key }, (socket) => {
+    socket.on("error", () => {});
+    answerFrames(socket);
+  });
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+  });
+  server.on("tlsClientError", () => {});
+  return listening(server, sockets);
+}
+
+function answerFrames(socket: Socket): void {
+  let held = Buffer.alloc(0);
+  socket.on("data", (chunk) => {
+    held = Buffer.concat([held, chunk]);
+    if (held.length < 2 || held.length < 2 + held.readUInt16BE(0)) return;
+    const answer = answerTo(held.subarray(2, 2 + held.readUInt16BE(0)));
+    if (answer === null) return;
+    const frame = Buffer.alloc(2 + answer.length);
+    frame.writeUInt16BE(answer.length, 0);
+    answer.copy(frame, 2);
+    socket.write(frame.subarray(0, 3));
+    setImmediate(() => socket.write(frame.subarray(3)));
   });
 }

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { outsideCheck } from "../../src/core/edge/wire.ts";
+import { outsideChecks } from "../../src/core/outside.ts";
 import { ConfigError, parseConfig } from "../../src/runtime/node/config-file.ts";
 import { runHairpin } from "../support/command.ts";
 
@@ -119,12 +121,63 @@ test("keys of a dns check that only go together say what is missing beside them"
   assert.ok(said(target("ca_file: b.pem")).includes(`${at}.ca_file: transport: tls beside it is wanted`));
 });
 
-test("a check of the edge has no resolver of a system, no DNSSEC and no authority of the house's own", () => {
+test("what a Worker cannot do is refused at its place, with the reason and the way out", () => {
   const url = "https://edge.example.net";
-  for (const key of ["as_system: true", "ad: true", "rrsig: true", "server_name: b"]) {
-    const text = `site: home\nedge: { url: "${url}", key_file: k, checks: [{ dns: { name: a, ${key} } }] }\n`;
-    assert.match(said(text), /unknown key/);
-  }
+  const edge = (check: string) => said(`site: home\nedge: { url: "${url}", key_file: k, checks: [{ ${check} }] }\n`);
+  const refused: readonly (readonly [check: string, words: RegExp])[] = [
+    ["dns: { name: a, as_system: true }", /dns\.as_system: a Worker has no resolver .* at a vantage/],
+    ["dns: { name: a, upstream: true }", /dns\.upstream: .*leave it out/],
+    ["dns: { name: a, port: 5353 }", /dns\.port: .*server: ADDRESS:PORT/],
+    ["dns: { name: a, transport: udp }", /dns\.transport: a Worker has no UDP/],
+    ["dns: { name: a, transport: tcp }", /dns\.transport: server: ADDRESS or ADDRESS:PORT beside it/],
+    ["dns: { name: a, transport: tls, server: 192.0.2.1 }", /dns\.transport: server_name beside it/],
+    ["dns: { name: a, server_name: b, server: 192.0.2.1 }", /dns\.server_name: transport: tls beside it/],
+    ["dns: { name: a, server: dns.example.net }", /dns\.server: ADDRESS or ADDRESS:PORT is wanted/],
+    ["dns: { name: a, server: '192.0.2.1:99999' }", /dns\.server: ADDRESS or ADDRESS:PORT is wanted/],
+    ["https: { host: a, ca_file: c.pem }", /https\.ca_file: the edge trusts public authorities alone/],
+    ["https: { host: a, cert_days_min: 7 }", /https\.cert_days_min: a Worker is shown no certificate/],
+    ["https: { host: a, schedule: '* * * * * *' }", /https\.schedule: the edge asks about once a minute/],
+    ["oidc: { issuer: 'https://a/', ca_file: c.pem }", /oidc\.ca_file: the edge trusts/],
+    ["tcp: { host: a, port: 1, schedule: '* * * * * *' }", /tcp\.schedule: the edge asks/],
+    ["https: { host: a, hosts: b }", /hosts: unknown key/],
+  ];
+  for (const [check, words] of refused) assert.match(edge(check), words, check);
+  const texts = JSON.stringify(Array.from({ length: 16 }, () => "x".repeat(1_024)));
+  const long = `https: { host: a, body: { contains: ${texts} }, headers: { a: { contains: ${texts} } } }`;
+  assert.match(edge(long), /edge\.checks: \d+ characters .* at most 32768/);
+});
+
+test("what a Worker can do is taken: TLS at a resolver, DNSSEC, texts and algorithms", () => {
+  const text = `site: home
+edge:
+  url: "https://edge.example.net"
+  key_file: k
+  checks:
+    - dns: { name: a, server: "192.0.2.1", transport: tls, server_name: dns.example.net, ad: true, rrsig: true }
+    - dns: { name: b, ad: true }
+    - https: { host: c, body: { contains: [x] }, headers: { server: { lacks: [nginx] } } }
+    - oidc: { issuer: "https://d/", algorithm: RS256 }
+`;
+  const { config } = parseConfig(text, "x.yaml", { missingFiles: "warning" });
+  const [tls, doh, page, login] = outsideChecks(config.edge!.checks);
+  assert.deepEqual(tls, {
+    kind: "dns",
+    id: "dns:a",
+    name: "a",
+    type: "A",
+    expect: null,
+    server: "192.0.2.1",
+    transport: "tls",
+    server_name: "dns.example.net",
+    ad: true,
+    rrsig: true,
+  });
+  assert.deepEqual(doh, { kind: "dns", id: "dns:b", name: "b", type: "A", expect: null, server: null, ad: true });
+  assert.ok(page?.kind === "https" && login?.kind === "oidc");
+  assert.deepEqual(page.body, { contains: ["x"] });
+  assert.deepEqual(page.headers, { server: { lacks: ["nginx"] } });
+  assert.equal(login.algorithm, "RS256");
+  for (const check of [tls, doh, page, login]) assert.deepEqual(outsideCheck.parse(check), check);
 });
 
 test("a star that is meant as text is told where it stands, and never ends the program", () => {

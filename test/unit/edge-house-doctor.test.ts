@@ -121,6 +121,4 @@ test("what is allowed and probably not meant is a warning", () => {
   assert.ok(warned({ url: "http://192.0.2.1" }).includes("edge.url"));
   assert.ok(warned({ silence: "45s" }).includes("edge.silence"));
   assert.ok(warned({ every: "60s" }).includes("edge.every"));
-  const own = [{ https: { host: "a.example.com", ca_file: "ca.pem" } }];
-  assert.ok(warned({ checks: own as never }).includes("edge.checks.0.https"));
 });

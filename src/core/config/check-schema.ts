@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { resolverOf } from "./edge-checks.ts";
 
 /** What a check of hairpin.yaml may say. Strict like all of the schema. */
 const ipv4 = z.ipv4("an IPv4 address");
@@ -32,6 +33,7 @@ const dnsCheck = z.strictObject({
   port: port.default(53),
   schedule: cron.optional(),
 });
+const headerRules = z.record(z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, "the name of a header"), textRule);
 const httpsCheck = z.strictObject({
   host: hostname,
   path: z.string().startsWith("/").max(2_048).default("/"),
@@ -40,9 +42,7 @@ const httpsCheck = z.strictObject({
   ca_file: path.optional(),
   cert_days_min: z.number().int().min(0).max(3_650).default(14),
   body: textRule.optional(),
-  headers: z
-    .record(z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, "the name of a header"), textRule)
-    .optional(),
+  headers: headerRules.optional(),
   schedule: cron.optional(),
 });
 const oidcCheck = z.strictObject({
@@ -82,19 +82,47 @@ export const check = z.union(
   "one of dns, https, oidc, tcp",
 );
 
+/** Of the records and statuses that a heartbeat carries for one check. */
+const edgeList = <T extends z.ZodType>(each: T) => z.array(each).max(16);
+const edgeDns = dnsCheck
+  .omit({ ca_file: true, as_system: true, upstream: true, port: true, schedule: true })
+  .extend({
+    expect: edgeList(z.string().max(512)).optional(),
+    transport: z.enum(["tcp", "tls"]).optional(),
+    server: z
+      .string()
+      .max(64)
+      .refine((server) => resolverOf(server, 53) !== null, "ADDRESS or ADDRESS:PORT")
+      .optional(),
+  })
+  .refine(({ server, transport }) => transport === undefined || server !== undefined, {
+    path: ["transport"],
+    error: "server: ADDRESS or ADDRESS:PORT beside it (without one the edge asks by DNS over HTTPS)",
+  })
+  .refine(({ server_name, transport }) => transport !== "tls" || server_name !== undefined, {
+    path: ["transport"],
+    error: "server_name beside it, the name in the resolver's certificate,",
+  })
+  .refine(({ server_name, transport }) => server_name === undefined || transport === "tls", {
+    path: ["server_name"],
+    error: "transport: tls beside it",
+  });
+
 /** The edge sees public names alone: it asks what the world sees, over HTTPS and TCP, and never an address of the house. */
 export const edgeCheck = z.union(
   [
-    /** `server`: an address to ask over TCP; without one the edge asks by DNS over HTTPS. */
-    z.strictObject({
-      dns: dnsCheck
-        .omit({ server_name: true, ca_file: true, ad: true, rrsig: true, as_system: true })
-        .extend({ transport: z.enum(["udp", "tcp"]).default("udp"), server: z.string().max(64).optional() }),
-    }),
+    /** `server`: an address to ask over TCP or TLS; without one the edge asks by DNS over HTTPS. */
+    z.strictObject({ dns: edgeDns }),
     /** `address`: a fixed one, with the name in SNI; without one, what the public DNS says. */
-    z.strictObject({ https: httpsCheck.extend({ address: ip.optional() }) }),
-    z.strictObject({ oidc: oidcCheck.extend({ address: ip.optional() }) }),
-    z.strictObject({ tcp: tcpCheck.extend({ host: hostname }) }),
+    z.strictObject({
+      https: httpsCheck.omit({ ca_file: true, cert_days_min: true, schedule: true }).extend({
+        status: edgeList(z.number().int().min(100).max(599)).min(1).default([200]),
+        headers: headerRules.refine((headers) => Object.keys(headers).length <= 16, "at most 16 headers").optional(),
+        address: ip.optional(),
+      }),
+    }),
+    z.strictObject({ oidc: oidcCheck.omit({ ca_file: true, schedule: true }).extend({ address: ip.optional() }) }),
+    z.strictObject({ tcp: tcpCheck.omit({ schedule: true }).extend({ host: hostname }) }),
   ],
   "one of dns, https, oidc, tcp",
 );

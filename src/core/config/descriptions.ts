@@ -204,8 +204,12 @@ export const DESCRIPTIONS: Readonly<Record<string, string>> = {
   "edge.silence":
     "So long without a heartbeat is dark. At least twice edge.every, or one lost heartbeat raises the alarm.",
   "edge.checks":
-    "Public names as the world sees them. The edge asks on its own schedule and trusts public authorities alone.",
-  "edge.checks[].dns.server": "An address that is asked over TCP; without one the edge asks by DNS over HTTPS.",
+    "Public names as the world sees them. The edge asks about once a minute, trusts public authorities alone, and is shown no certificate; what it cannot do is refused here.",
+  "edge.checks[].dns.server":
+    "A resolver to ask, ADDRESS or ADDRESS:PORT (else 53, over TLS 853); without one the edge asks by DNS over HTTPS.",
+  "edge.checks[].dns.transport":
+    "How `server` is asked: tcp when absent, or tls with server_name. A Worker has no UDP.",
+  "edge.checks[].dns.server_name": "With transport tls: the name in the resolver's certificate, such as dns.google.",
   "edge.checks[].https.address": "A fixed address, with the name in SNI; without one what the public DNS says.",
   "edge.checks[].oidc.address": "A fixed address, with the name in SNI; without one what the public DNS says.",
   "edge.checks[].tcp.host": "The public name.",

@@ -1,4 +1,6 @@
+import { outsideChecks } from "../outside.ts";
 import type { DnsCheck, PlanCheck } from "../plan.ts";
+import { edgeChecksProblem } from "./edge-checks.ts";
 import { withPlaces } from "./oidc-places.ts";
 import type { CheckConfig, Config, HostConfig, LinkConfig, SpeakerConfig, VantageConfig } from "./schema.ts";
 
@@ -273,6 +275,8 @@ function edgeProblems({ edge, vantages }: House, guarded: ReadonlyMap<string, st
     ...vantages.map((vantage) => [vantage.key_file, `vantage ${vantage.name}`] as const),
     [edge.key_file, "the edge"],
   ]);
+  const tooLong = edgeChecksProblem(edge.checks, outsideChecks(edge.checks));
+  if (tooLong !== null) problems.push({ path: ["edge", "checks"], message: tooLong });
   const names = new Set<string>();
   edge.heal_keys.forEach(({ name, key_file }, index) => {
     const owner = owners.get(key_file);

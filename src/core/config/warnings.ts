@@ -34,13 +34,6 @@ function edgeWarnings({ edge, hub, targets }: House): Problem[] {
   const served = targets.find((target) => target.checks.some((check) => nameOf(check) === hostOfUrl(edge.url)));
   if (served !== undefined)
     warn("url", `its name is served by ${served.name}, which is guarded: heartbeats would end when they are needed`);
-  edge.checks.forEach((check, index) => {
-    const [kind, settings] = Object.entries(check)[0] as [string, Readonly<Record<string, unknown>>];
-    const ignored = ["ca_file", "schedule"].filter((key) => settings[key] !== undefined);
-    if (ignored.length === 0) return;
-    const message = `${ignored.join(", ")}: the edge asks on its own schedule and trusts public authorities alone`;
-    warnings.push({ path: ["edge", "checks", index, kind], message });
-  });
   return warnings;
 }
 

@@ -25,6 +25,14 @@ export const OUTSIDE_CHECKS_MAX = 16;
 export const HEALS_WAITING_MAX = 4;
 export const HEAL_LIVES_MS = 60_000;
 
+const texts = z.array(text(1_024)).check(z.maxLength(16));
+/** What a text must be or hold, letter by letter. */
+const textRule = z.object({
+  equals: z.optional(text(4_096)),
+  contains: z.optional(texts),
+  lacks: z.optional(texts),
+});
+
 /** One question that the edge asks of the outside: the public names, since it cannot see the house's own addresses. */
 export const outsideCheck = z.discriminatedUnion("kind", [
   z.object({
@@ -33,8 +41,14 @@ export const outsideCheck = z.discriminatedUnion("kind", [
     name: text(253),
     type: z.string().check(z.regex(/^[A-Z0-9]{1,10}$/)),
     expect: z.nullable(z.array(text(512)).check(z.maxLength(16))),
-    /** Where to ask over TCP: ADDRESS or ADDRESS:PORT; null: DNS over HTTPS at the edge's own resolver. */
+    /** Where to ask: ADDRESS or ADDRESS:PORT; null: DNS over HTTPS at the edge's own resolver. */
     server: z.nullable(text(64)),
+    /** How, at `server`; over TCP unless said otherwise. TLS wants the name in the certificate. */
+    transport: z.optional(z.enum(["tcp", "tls"])),
+    server_name: z.optional(text(253)),
+    /** The resolver must vouch for the answer; a signature must come with it (DNSSEC). */
+    ad: z.optional(z.boolean()),
+    rrsig: z.optional(z.boolean()),
   }),
   z.object({
     kind: z.literal("https"),
@@ -43,6 +57,8 @@ export const outsideCheck = z.discriminatedUnion("kind", [
     path: z.string().check(z.startsWith("/"), z.maxLength(2_048)),
     port: millis(1, 65_535),
     status: z.array(millis(100, 599)).check(z.minLength(1), z.maxLength(16)),
+    body: z.optional(textRule),
+    headers: z.optional(z.record(text(128), textRule).check(z.refine((found) => Object.keys(found).length <= 16))),
     /** A fixed address, with the name in SNI; null: what the public DNS says. */
     address: z.nullable(text(64)),
   }),
@@ -50,6 +66,8 @@ export const outsideCheck = z.discriminatedUnion("kind", [
     kind: z.literal("oidc"),
     id: text(128),
     issuer: z.url({ protocol: /^https$/ }),
+    /** How id tokens must be signed. */
+    algorithm: z.optional(text(16)),
     port: millis(1, 65_535),
     address: z.nullable(text(64)),
   }),

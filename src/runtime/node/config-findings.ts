@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { refusedAtEdge } from "../../core/config/edge-checks.ts";
 import type { Problem } from "../../core/config/house.ts";
 import { nearest, suggestion } from "../../core/config/nearest.ts";
 import { configSchema } from "../../core/config/schema.ts";
@@ -34,6 +35,8 @@ export function findings(issues: readonly Issue[], input: unknown): readonly Fin
 function fromIssue(issue: Issue, prefix: Path, input: unknown): readonly Finding[] {
   const path: Path = [...prefix, ...(issue.path as (string | number)[])];
   if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey([...path, key], knownKeys(path)));
+  const refused = refusedAtEdge(path, valueAt(input, path));
+  if (refused !== null) return [{ path, message: refused, nearest: null }];
   if (issue.code === "invalid_union") return fromUnion(issue, path, input);
   if (issue.code === "invalid_key") {
     return [
@@ -63,6 +66,8 @@ function fromIssue(issue: Issue, prefix: Path, input: unknown): readonly Finding
 }
 
 function unknownKey(path: Path, known: readonly string[]): Finding {
+  const refused = refusedAtEdge(path, undefined);
+  if (refused !== null) return { path, message: refused, nearest: null };
   const key = String(path.at(-1));
   return { path, message: `unknown key; ${suggestion(key, known)}`, nearest: nearest(key, known) };
 }

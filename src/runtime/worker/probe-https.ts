@@ -66,6 +66,24 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
+/** A connection that was opened for `starttls`, secured: with the name in SNI, looked for in the certificate. */
+export async function secure(
+  plainSocket: Socket,
+  serverName: string,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<Attempt<Socket>> {
+  const until = clock.mono() + timeout;
+  const opened = await limited("connect", timeout, signal, () => plainSocket.opened);
+  if (!opened.ok) return opened;
+  const socket = plainSocket.startTls({ expectedServerHostname: serverName });
+  socket.closed.catch(() => undefined);
+  const shaken = await limited("tls", Math.max(1, until - clock.mono()), signal, () => socket.opened);
+  if (shaken.ok) return { ok: true, value: socket };
+  socket.close().catch(() => undefined);
+  return asTls(shaken.fault);
+}
+
 /** GET at a fixed address: HTTP/1.1 by hand over a socket that was secured with the name in SNI. */
 export async function overSocket(asked: HttpsRequest, signal: AbortSignal): Promise<HttpsExchange> {
   const began = clock.mono();

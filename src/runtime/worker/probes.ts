@@ -1,7 +1,7 @@
 import { connect } from "cloudflare:sockets";
 import type { OutsidePorts } from "../../engine/edge-probes.ts";
 import type { DnsTransport, TcpConnect, TlsHttp } from "../../probes/port.ts";
-import { overFetch, overSocket } from "./probe-https.ts";
+import { overFetch, overSocket, secure } from "./probe-https.ts";
 import { clock, limited } from "./probe-step.ts";
 
 /** RFC 8484 at Cloudflare's own resolver: a Worker asks it from inside the same network. */
@@ -19,12 +19,25 @@ const tcp: TcpConnect = {
   },
 };
 
-/** Two bytes of length before each message (RFC 1035, 4.2.2). */
+/** Two bytes of length before each message (RFC 1035, 4.2.2), over TLS too (RFC 7858, 3.3). One time limit for all of it. */
 const dnsOverTcp: DnsTransport = {
   async exchange(request, accept, signal) {
-    const socket = connect({ hostname: request.address, port: request.port });
-    socket.closed.catch(() => undefined);
-    const answer = await limited("connect", request.timeout, signal, async () => {
+    const until = clock.mono() + request.timeout;
+    const plainSocket = connect(
+      { hostname: request.address, port: request.port },
+      { secureTransport: request.tls === undefined ? "off" : "starttls", allowHalfOpen: false },
+    );
+    plainSocket.closed.catch(() => undefined);
+    const secured =
+      request.tls === undefined
+        ? ({ ok: true, value: plainSocket } as const)
+        : await secure(plainSocket, request.tls.serverName, request.timeout, signal);
+    if (!secured.ok) {
+      plainSocket.close().catch(() => undefined);
+      return secured;
+    }
+    const socket = secured.value;
+    const answer = await limited("connect", Math.max(1, until - clock.mono()), signal, async () => {
       const frame = new Uint8Array(2 + request.query.length);
       frame.set([request.query.length >> 8, request.query.length & 0xff]);
       frame.set(request.query, 2);
