@@ -3,7 +3,7 @@ import type { HomeAssistant } from "./home-assistant/real.ts";
 import { APP_SLUG } from "./home-assistant/supervisor-facts.ts";
 
 const PATIENCE_MS = 45_000;
-const PICTURE = { width: 1_100, height: 1_000 };
+const PICTURE = { width: 1_100, height: 910 };
 
 /** The app's page as somebody who is logged in to Home Assistant has it. */
 export interface AppPage {

@@ -11,7 +11,7 @@ const USAGE = `npm run test:e2e:ha -- [--version V]… [--down SECONDS] [--pictu
 The house of the lab with a real Home Assistant in its VM and a real broker: each step with its seconds.
   --version V         a version of Home Assistant (default: ${"2026.11.0 and 2025.4.4"})
   --down SECONDS      how long Home Assistant is away during an incident (default 300)
-  --pictures FOLDER   screenshots of the bell, the device and the dashboard, by a real browser
+  --pictures FOLDER   screenshots of the bell, the device, the dashboard and the app's page, by a real browser
 `;
 const VERSIONS = ["2026.11.0", "2025.4.4"];
 
