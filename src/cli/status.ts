@@ -12,11 +12,25 @@ import {
   withHub,
 } from "./hub-client.ts";
 
-/** `hairpin status`: 0 when all is well, 1 when something is not, 3 when it cannot be told. */
+/**
+ * 0 when all is well, 1 when something is not, 3 when it cannot be told. A house that is fine inside and not reached from outside
+ * stays `ok` as a state, since no address of it fails, and is not well: a script that asks by the code alone learns of it too. A
+ * failover (announced_elsewhere) and a silent vantage beside others are told, and break nothing.
+ */
+export function exitOf({ state, cause }: Pick<Status, "state" | "cause">): number {
+  if (state === "unknown") return 3;
+  return state === "ok" && cause !== "outside_path" ? 0 : 1;
+}
+
+/** `hairpin status`. */
 export async function run(argv: readonly string[]): Promise<number> {
   const program = withHub(commandLine("status", "What is broken, since when, and how it is known.")).option(
     "--json",
     "print the document",
+  );
+  program.addHelpText(
+    "after",
+    "\nExits 0 when all is well, 1 when something is not (outside_path too: fine inside, not reached from outside), 3 when it cannot be told.",
   );
   program.parse([...argv], { from: "user" });
   const flags = program.opts<HubFlags & { json?: boolean }>();
@@ -26,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const status = reply.body as Status;
     if (flags.json) printJson(status);
     else print(status);
-    return status.state === "ok" ? 0 : status.state === "unknown" ? 3 : 1;
+    return exitOf(status);
   });
 }
 

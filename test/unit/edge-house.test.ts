@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { exitOf } from "../../src/cli/status.ts";
 import { EDGE_BODY_MAX, heartbeat } from "../../src/core/edge/wire.ts";
 import { verify } from "../../src/core/standard-webhooks.ts";
 import type { Status } from "../../src/core/status.ts";
@@ -131,6 +132,7 @@ test("inside fine, outside not: told once with its cause, and once when it is go
   await rounds(true, 95);
   const known = hub.status();
   assert.deepEqual([known.state, known.cause], ["ok", "outside_path"]);
+  assert.equal(exitOf(known), 1, "not well, for a script that asks by the exit code");
   assert.match(known.summary, /Inside all is fine. From outside auth.example.com fails: the tunnel/);
   assert.deepEqual(known.edge?.checks["https:auth.example.com"]?.detail, "no\\u001b[2J answer");
   assert.equal(known.groups["metallb0"]?.cause, null, "no group has it");
@@ -277,4 +279,20 @@ test("a heartbeat of the largest house still fits, with its worst targets", asyn
   assert.ok(Buffer.byteLength(text) <= EDGE_BODY_MAX, `${Buffer.byteLength(text)} bytes`);
   const parsed = heartbeat.parse(JSON.parse(text));
   assert.ok(Object.keys(parsed.status.targets).some((name) => name.startsWith("target-199-")));
+});
+
+test("the exit code of status: 0 well, 1 not, 3 unknown; a failover and a silent vantage break nothing", () => {
+  const table = [
+    ["ok", null, 0],
+    ["ok", "announced_elsewhere", 0],
+    ["ok", "vantage_silent", 0],
+    ["ok", "outside_path", 1],
+    ["unknown", "vantage_silent", 3],
+    ["suspect", null, 1],
+    ["failing", "not_announced", 1],
+    ["degraded", "not_announced", 1],
+    ["healing", "link_missing", 1],
+    ["maintenance", null, 1],
+  ] as const;
+  for (const [state, cause, code] of table) assert.equal(exitOf({ state, cause }), code, `${state} ${cause}`);
 });
