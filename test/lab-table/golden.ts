@@ -12,6 +12,8 @@ import type { LabLine, Told } from "./ran-lab.ts";
  */
 export interface Golden {
   readonly fault: string;
+  /** From what it was made, and why, where no lab has seen it: such a one is named made-by-hand-… */
+  readonly made_by_hand?: string;
   readonly topology: string;
   readonly brnf: string;
   /** Every cause that is shown while the incident is replayed, in order, with its sentence: reviewed by eye. */

@@ -249,6 +249,21 @@ test("wrong answers and certificates have their own names", () => {
   );
 });
 
+test("a page or a header that is wrong behind a good status is a wrong answer: shown with its words, and never a vote", () => {
+  for (const failure of ["http_body", "http_header"] as const) {
+    const seen = calm()
+      .rounds(3, { proxy: { fails: { https: failure }, status: 200 } })
+      .assess();
+    assert.deepEqual([seen.state, seen.cause, seen.votes.length], ["failing", "answer_wrong", 0], failure);
+    assert.match(seen.summary, /10\.9\.8\.50 answers, and the answer is not the declared one/);
+    assert.ok(
+      seen.evidence.some((sentence) => sentence.includes(failure)),
+      seen.evidence.join(" "),
+    );
+    assert.match(seen.advice!, /logs/);
+  }
+});
+
 test("a silent vantage is a finding of its own and says nothing of the addresses", () => {
   const world = calm().rounds(35, {}, ["desk"]);
   const seen = world.assess();
