@@ -17,7 +17,7 @@ const WIDTH_MIN = 60;
  *
  * `width` is that of a terminal in columns, or null for a pipe, which gets every word on its line. On a terminal what is good is cut
  * at the edge, so that a healthy house is seen at a glance, and what is not is broken at words under its column. A command is never
- * broken: it is there to be copied.
+ * broken: it is there to be copied, and stands once. While something is broken, what may break later is said without its evidence.
  */
 export function doctorPage(report: DoctorReport, colour: boolean, width: number | null = null): string {
   const edge = width === null ? Number.POSITIVE_INFINITY : Math.max(width, WIDTH_MIN);
@@ -25,7 +25,10 @@ export function doctorPage(report: DoctorReport, colour: boolean, width: number 
   const say = (text: string) => plain(text, TEXT_MAX);
   const block = (text: string, indent: string, code: string | null) =>
     broken(say(text), edge - indent.length).map((line) => `${indent}${code === null ? line : paint(code, line)}`);
+  const typed: string[] = [];
   const advise = (advice: string, indent: string): string[] => {
+    if (typed.some((before) => before === advice || before.startsWith(`${advice};`))) return [];
+    typed.push(advice);
     const [first = "", ...more] = advice.split("\n");
     return [`${indent}type: ${say(first)}`, ...more.map((line) => `${indent}      ${say(line)}`)];
   };
@@ -49,9 +52,10 @@ export function doctorPage(report: DoctorReport, colour: boolean, width: number 
       ...more.map((line) => `${indent}${line}`),
     ];
     if (finding.state === "good") return lines;
+    const isBrief = report.cause !== null && finding.state !== "bad";
     return [
       ...lines,
-      ...(finding.evidence.length === 0 ? [] : block(finding.evidence.join(" "), indent, "2")),
+      ...(isBrief || finding.evidence.length === 0 ? [] : block(finding.evidence.join(" "), indent, "2")),
       ...(finding.advice === null ? [] : advise(finding.advice, indent)),
     ];
   });

@@ -47,7 +47,7 @@ function worded(
   if (says.cause === null || says.cause === "announced_elsewhere")
     return [joined.some(({ named }) => named?.by === "here") ? warning("hub", words) : good("hub", words)];
   return joined.some(({ accord }) => accord === "hub" || accord === "same")
-    ? [bad("hub", `The hub names it${sinceOf(says)} (${address}).`, [], "hairpin status")]
+    ? [bad("hub", `The hub names it${sinceOf(says)} (${address}).`)]
     : [warning("hub", words, says.evidence.slice(0, 2), "hairpin status")];
 }
 

@@ -30,7 +30,8 @@ export function needFinding(sight: LinkSight, link: LinkConfig): DoctorFinding {
       ? `${link.name} is probably not needed: on a plain bridge addresses worked in all 12 combinations that were measured.`
       : `Whether ${link.name} is needed cannot be told: ${link.parent} is no bridge, and only bridges were measured.`;
   if (cures.length === 0) return unknown("need", text);
-  const known = `A macvlan cures none of the reasons for which a VM alone failed. Smaller cures here: ${cures.join("; ")}.`;
+  const all = [...cures, ...hairpinCure(sight)].join("; ");
+  const known = `A macvlan cures none of the reasons for which a VM alone failed. Smaller cures here: ${all}.`;
   return { ...unknown("need", text), evidence: [known] };
 }
 
@@ -39,8 +40,6 @@ function smallerCures(sight: LinkSight, link: LinkConfig): string[] {
   const guests = macvtapGuests(sight, link);
   const macvtap = guests.length > 0 ? namesOf(guests) : list(macvtaps);
   const filtered = filteredGuests(sight, link);
-  const ports = (facts.ports ?? []).filter((port) => port.uplink === false && port.hairpin === false);
-  const shown = ports.slice(0, NAMED_MAX).map(({ name }) => name);
   const onParent = (facts.advertised ?? []).some(
     (entry) => entry.covered && (entry.interfaces === null || entry.interfaces.includes(link.parent)),
   );
@@ -51,8 +50,14 @@ function smallerCures(sight: LinkSight, link: LinkConfig): string[] {
     ...(dropsEverything(sight) ? ["rp_filter 0"] : []),
     ...(macvtap === "" ? [] : [`${macvtap} onto the bridge instead of macvtap`]),
     ...filtered.slice(0, NAMED_MAX).map(({ name, filter }) => `the nwfilter ${filter} before ${name}`),
-    ...(facts.brnf === 1 && shown.length > 0
-      ? [`bridge link set dev ${shown.join("|")} hairpin on, where that VM is itself the backend`]
-      : []),
   ];
+}
+
+/** Nearly every host has such ports, and few a VM that is itself the backend: no reason to say something by itself. */
+function hairpinCure({ facts }: LinkSight): string[] {
+  const ports = (facts.ports ?? []).filter((port) => port.uplink === false && port.hairpin === false);
+  const shown = ports.slice(0, NAMED_MAX).map(({ name }) => name);
+  return facts.brnf === 1 && shown.length > 0
+    ? [`bridge link set dev ${shown.join("|")} hairpin on, where that VM is itself the backend`]
+    : [];
 }
