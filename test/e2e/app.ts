@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { appImage } from "../support/app-image.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const DOCKERFILE = join(ROOT, "deploy/homeassistant/app/Dockerfile");
 /** The app's option counts whole minutes; the test is shorter (`HAIRPIN_HUB_GONE_S`). */
 const HUB_GONE_S = "4";
 const STOP_MS = 5_000;
@@ -26,7 +26,7 @@ export class App {
     mkdirSync(data, { recursive: true });
     const options = { join_token: joinToken, who_has: true, heal_button: true, hub_gone_minutes: 3, log_level: "info" };
     writeFileSync(join(data, "options.json"), JSON.stringify(options), { mode: 0o600 });
-    const { env, command } = imageOf((path) =>
+    const { env, command } = appImage((path) =>
       path
         .replace(/^\/data\b/, data)
         .replace(/^\/opt\/hairpin\//, ROOT)
@@ -56,14 +56,4 @@ export class App {
     await ended;
     clearTimeout(timer);
   }
-}
-
-function imageOf(moved: (path: string) => string): { env: Record<string, string>; command: readonly string[] } {
-  const text = readFileSync(DOCKERFILE, "utf8");
-  const set = /^ENV ((?:.*\\\n)*.*)$/m.exec(text)![1]!.matchAll(/(\w+)=(\S+)/g);
-  const command = JSON.parse(/^CMD (\[.*\])$/m.exec(text)![1]!) as string[];
-  return {
-    env: Object.fromEntries([...set].map(([, name, value]) => [name!, moved(value!)])),
-    command: command.map(moved),
-  };
 }

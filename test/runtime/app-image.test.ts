@@ -1,28 +1,17 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { freePort } from "../faults/house-on-loopback.ts";
 import { eventually } from "../support/app.ts";
+import { appImage } from "../support/app-image.ts";
 import { secret } from "../support/hub.ts";
 import { standInSupervisor } from "../support/stand-in-supervisor.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
 const JOINED = { hub: "http://127.0.0.1:1", site: "home", vantage: "vm", key: secret("vm") };
-
-/** What the Dockerfile sets and starts, with the image's folders moved into `place`. */
-function imageOf(place: string): { readonly env: Record<string, string>; readonly command: readonly string[] } {
-  const dockerfile = readFileSync(`${root}deploy/homeassistant/app/Dockerfile`, "utf8");
-  const moved = (text: string) => text.replace(/^\/(opt|data)\//, `${place}/$1/`);
-  const set = /^ENV ((?:.*\\\n)*.*)$/m.exec(dockerfile)![1]!.matchAll(/(\w+)=(\S+)/g);
-  const command = JSON.parse(/^CMD (\[.*\])$/m.exec(dockerfile)![1]!) as string[];
-  return {
-    env: Object.fromEntries([...set].map(([, name, value]) => [name!, moved(value!)])),
-    command: command.map(moved),
-  };
-}
 
 test("what is in the image starts with the supervisor's options file, lives by its health check, and stops at once; without a token it says what to do", {
   timeout: 90_000,
@@ -37,7 +26,7 @@ test("what is in the image starts with the supervisor's options file, lives by i
       cpSync(join(place, "packed", "hairpin", name), join(opt, name), { recursive: true });
     symlinkSync(`${root}node_modules`, join(opt, "node_modules"));
     mkdirSync(join(place, "data"));
-    const image = imageOf(place);
+    const image = appImage((word) => word.replace(/^\/(opt|data)\//, `${place}/$1/`));
     const port = await freePort();
     const env = {
       PATH: process.env["PATH"] ?? "",
