@@ -106,19 +106,18 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, flags: Flags):
   const isHub = await isHubHere(house, ports);
   const asked = await hubOfConfig(house, file, isHub, flags.tokenFile);
   const isTold = house.notify.some((entry) => "home_assistant" in entry);
-  const [ways, names, neighbourOfHost, strangers, links, homeAssistants, brokers, hub, reports, edge] =
-    await Promise.all([
-      waysOf(plan, ports),
-      lookAtNames(house),
-      isHost ? null : askHost(house, ports),
-      isHost ? askStrangers(house, ports) : null,
-      Promise.all(linked.map((group) => lookAtLink(house, group, dir))),
-      lookAtHomeAssistants(house),
-      lookAtBrokers(house, dir),
-      askStatus(asked),
-      isTold ? askReports(asked) : null,
-      lookAtHouseEdge(house, dir),
-    ]);
+  const [ways, names, seen, strangers, links, homeAssistants, brokers, hub, reports, edge] = await Promise.all([
+    waysOf(plan, ports),
+    lookAtNames(house),
+    isHost ? UNSEEN : askHost(house, ports),
+    isHost ? askStrangers(house, ports) : null,
+    Promise.all(linked.map((group) => lookAtLink(house, group, dir))),
+    lookAtHomeAssistants(house),
+    lookAtBrokers(house, dir),
+    askStatus(asked),
+    isTold ? askReports(asked) : null,
+    lookAtHouseEdge(house, dir),
+  ]);
   return {
     house,
     file,
@@ -128,7 +127,7 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, flags: Flags):
     checks: round.checks,
     ways,
     names,
-    neighbourOfHost,
+    ...seen,
     strangers,
     links,
     boot: isHost ? lookAtBoot() : null,
@@ -186,20 +185,26 @@ async function waysOf(plan: Plan, ports: ProbePorts): Promise<Examination["ways"
  * Whose MAC the Kubernetes host has for its own address: the parent's, which tells an address announced on the wrong interface from
  * a stranger's. The address is the host hook's; where that is a unix socket, hub and host are one machine, and it is the hub's.
  */
-async function askHost(house: House, ports: ProbePorts): Promise<Examination["neighbourOfHost"]> {
+async function askHost(house: House, ports: ProbePorts): Promise<HostSeen> {
   const host = house.groups.find((group) => group.host !== null)?.host ?? null;
-  if (host === null) return null;
+  if (host === null) return UNSEEN;
   const address = addressIn(host.listen.startsWith("unix:") ? (house.hub.url ?? "") : host.listen);
-  if (address === null) return null;
-  const { device } = await ports.neighbours.read(address);
-  if (device === null) return null;
+  if (address === null) return UNSEEN;
+  const { way, device } = await ports.neighbours.read(address);
+  if (device === null) return UNSEEN;
   const asked = await ports.whoHas.ask(address, device, AbortSignal.timeout(2_000));
   // Without arp_ignore the link answers for the host's address as well (facts/l2): its own MAC is not the parent's.
   const own = new Set(house.links.map((link) => link.mac));
   const macs = asked.answers.map((answer) => answer.mac).filter((mac) => !own.has(mac));
   const mac = macs.length === 1 ? macs[0]! : asked.asked ? null : (await ports.neighbours.read(address)).mac;
-  return mac === null ? null : { address, mac };
+  return {
+    neighbourOfHost: mac === null ? null : { address, mac },
+    hostHeard: way === "on_link" && asked.asked ? { address, heard: asked.answers.length > 0 } : null,
+  };
 }
+
+type HostSeen = Pick<Examination, "neighbourOfHost" | "hostHeard">;
+const UNSEEN: HostSeen = { neighbourOfHost: null, hostHeard: null };
 
 /** Who answers on the parents. Null where nothing may be sent: then nothing is said. */
 async function askStrangers(house: House, ports: ProbePorts): Promise<Examination["strangers"]> {

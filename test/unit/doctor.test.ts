@@ -98,6 +98,18 @@ test("Nobody answers who-has while everything above is green: not announced, and
   assert.equal(report.ok, false);
 });
 
+test("Where nobody answers for the host itself either, it is the way to the host, and not its speaker", () => {
+  const silent = { answers: [], table: LINK_MAC };
+  const sights = { resolver: silent, proxy: silent };
+  const hostHeard = { address: "10.9.8.1", heard: false };
+  const report = examine(examOf(sights, { hostHeard }));
+  assert.equal(report.cause, "lan_path");
+  assert.match(report.verdict, /^Neither 10\.9\.8\.53 and 10\.9\.8\.50 nor the host itself \(10\.9\.8\.1\)/);
+  assert.doesNotMatch(report.advice ?? "", /heal|kubectl/);
+  assert.equal(examine(examOf(sights, { hostHeard: { ...hostHeard, heard: true } })).cause, "not_announced");
+  assert.equal(examine(examOf({}, { hostHeard })).ok, true, "what is served is not cut off");
+});
+
 test("Two strangers' answers name every MAC that answered", () => {
   const both = { answers: [LINK_MAC, OTHER_MAC] };
   const report = examine(examOf({ resolver: both, proxy: both }));

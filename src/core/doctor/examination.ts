@@ -24,6 +24,8 @@ export interface Examination {
   readonly names: readonly NameSight[];
   /** The Kubernetes host as this vantage sees it: whose MAC it has tells who answers in its place. */
   readonly neighbourOfHost: { readonly address: string; readonly mac: string } | null;
+  /** Away from the host: whether anybody answers for the host's own address; absent or null where that could not be asked. */
+  readonly hostHeard?: { readonly address: string; readonly heard: boolean } | null;
   /** On the host: who answers who-has on the parent. Its own speaker never does (facts/l2), so an answer is a stranger's. */
   readonly strangers: readonly { readonly address: string; readonly macs: readonly string[] }[] | null;
   /** On the host, one for each link declared here. */

@@ -12,6 +12,7 @@ import { LAYER2_FAILURES } from "../failure.ts";
 import { emptyView, recordFacts, recordObservation, type SiteView } from "../history.ts";
 import type { CheckResult, Observation } from "../observation.ts";
 import { SECOND } from "../units.ts";
+import { ping } from "../what-to-type.ts";
 import type { Examination, LinkSight } from "./examination.ts";
 import { dropsEverything } from "./filter.ts";
 import { list } from "./finding.ts";
@@ -159,8 +160,24 @@ export function nameCause(exam: Examination, group: Group): Named | null {
         : onlyHost(scene, sight, strangersOf(exam, scene));
   const finding = own ?? found;
   if (finding === null || finding.cause === "announced_elsewhere") return null;
+  const cut = finding.cause === "not_announced" ? cutOff(exam, scene, finding) : null;
+  if (cut !== null) return { group: group.name, by: "here", ...cut };
   const said = sayHere(exam, scene, finding, own !== null);
   return { group: group.name, cause: finding.cause, evidence: finding.evidence, by: "here", ...said };
+}
+
+/** Where the host itself is not answered for either, its speaker is not what to look at. */
+function cutOff({ where, hostHeard }: Examination, scene: Scene, finding: Finding): Omit<Named, "group" | "by"> | null {
+  if (where === "host" || hostHeard == null || hostHeard.heard) return null;
+  const parent = scene.group.link?.parent ?? "BRIDGE";
+  const node = scene.group.speaker?.node ?? "the host";
+  const addresses = list(scene.targets.flatMap((target) => target.addresses));
+  return {
+    cause: "lan_path",
+    summary: `Neither ${addresses} nor the host itself (${hostHeard.address}) is answered for here: the way to ${node}, or ${node} is off.`,
+    evidence: [...finding.evidence, `${HERE}: nobody answers who-has ${hostHeard.address}.`],
+    advice: `${ping(hostHeard.address)}; ip -br link show master ${parent}   # the latter on ${node}; then the cable and the switch`,
+  };
 }
 
 type Said = Pick<Named, "summary" | "advice">;
