@@ -366,3 +366,35 @@ test("What to type fits the address's family, the way of asking, and the one tha
   assert.ok(expired.some((advice) => advice.includes(`-connect '[${web}]:8443' -servername auth.attic.lan`)));
   for (const advice of [...lost, ...expired]) assert.doesNotMatch(advice, /arping/);
 });
+
+test("A house of many addresses that all fail still fits a page: the first is told, the rest is counted", () => {
+  const addresses = Array.from({ length: 12 }, (_, at) => `10.9.8.${60 + at}`);
+  const house = houseOf((config) => ({
+    ...config,
+    targets: Object.fromEntries(
+      addresses.map((address, at) => [
+        `t${at}`,
+        { address, checks: [{ dns: { name: "auth.attic.lan", expect: [WEB] } }] },
+      ]),
+    ),
+  }));
+  const dns = house.targets[0]!.checks.find(({ kind }) => kind === "dns")!.id;
+  const checks = addresses.flatMap((_, at) => [
+    { target: `t${at}`, ok: false, ms: 1, check: "dns" as const, id: dns, failure: "no_reply" as const },
+    {
+      target: `t${at}`,
+      ok: false,
+      ms: 1,
+      check: "neighbour" as const,
+      id: "neighbour",
+      failure: "no_neighbour" as const,
+      evidence: { asked: true, answers: [] },
+    },
+  ]);
+  const ways = addresses.map((address) => ({ address, way: "on_link" as const, device: "eth0" }));
+  const page = doctorPage(examine({ ...examOf(), house, checks, ways }), false);
+  assert.ok(page.split("\n").length <= 30, page);
+  assert.match(page, /Nobody answers who-has 10\.9\.8\.62\./);
+  assert.match(page, /… and 9 more like it; --json has them\./);
+  assert.match(page, /… and 8 more like it\.\n {2}here: nobody answers who-has 10\.9\.8\.71\./);
+});
