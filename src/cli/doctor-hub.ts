@@ -10,6 +10,7 @@ import { sign } from "../core/standard-webhooks.ts";
 import type { reportsOf } from "../runtime/node/doctor-telling.ts";
 import { hmac } from "../runtime/node/hmac.ts";
 import { readSecret, SecretError } from "../runtime/node/secret-file.ts";
+import { readAppOptions } from "../runtime/node/supervisor-options.ts";
 import { askHub, findHub, type HubAddress, HubError, type HubReply } from "./hub-client.ts";
 
 /** It answers within milliseconds; one that does not is not waited for. */
@@ -66,7 +67,11 @@ export async function hubOfJoin(joinFile?: string): Promise<(HubAddress & { read
     advice: "hairpin doctor --join-file FILE   # the file with this vantage's join token",
   });
   const file = joinFile ?? JOIN_FILES.find((path) => existsSync(path));
-  let text = process.env["HAIRPIN_JOIN"] ?? "";
+  // In Home Assistant's app the token is one of its options.
+  const path = process.env["HAIRPIN_OPTIONS"];
+  const options = path === undefined ? null : readAppOptions(path);
+  const inOptions = typeof options === "string" ? undefined : options?.joinToken;
+  let text = process.env["HAIRPIN_JOIN"] ?? inOptions ?? "";
   try {
     if (file !== undefined) text = readFileSync(file, "utf8");
   } catch (error) {
