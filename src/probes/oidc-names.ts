@@ -1,4 +1,4 @@
-import type { Evidence } from "../core/observation.ts";
+import type { CheckResult, Evidence } from "../core/observation.ts";
 import type { OidcName } from "../core/plan.ts";
 import type { Millis } from "../core/units.ts";
 import { askDns, DNS_TIMEOUT } from "./dns.ts";
@@ -86,4 +86,26 @@ function saying(name: OidcName, found: Finding, endpoints: ReadonlyMap<string, s
   return plain(
     `${endpoints.get(name.host)} ${name.host} resolves to ${records} at ${name.resolver}, ${held} ${right.slice(0, 4).join(", ") || "anything"}`,
   );
+}
+
+/** The name that a dns check's id carries, whichever of several it is: "dns:NAME", "dns:NAME#2", "dns:NAME@ADDRESS". */
+const nameIn = (id: string | undefined): string =>
+  (id ?? "")
+    .replace(/^dns:/, "")
+    .replace(/[#@].*$/, "")
+    .replace(/\.$/, "")
+    .toLowerCase();
+
+/**
+ * What is wrong at the resolver is the resolver's: where its own dns check fails in the same round, the login says it in words and
+ * does not fail beside it, or a house would be told that its web server answers wrongly. With a dns check on another schedule the
+ * login is the first to know.
+ */
+export function unlessTold(results: readonly CheckResult[]): readonly CheckResult[] {
+  const told = new Set(results.flatMap(({ check, ok, id }) => (check === "dns" && !ok ? [nameIn(id)] : [])));
+  return results.map((result) => {
+    if (result.check !== "oidc" || result.failure?.startsWith("dns_") !== true) return result;
+    const wrong = (result.evidence?.names ?? []).filter(({ failure }) => failure !== null);
+    return wrong.some(({ host }) => told.has(host)) ? { ...result, ok: true, failure: null } : result;
+  });
 }

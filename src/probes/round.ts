@@ -11,6 +11,7 @@ import { askHttps } from "./https.ts";
 import { judgeLink } from "./link.ts";
 import { askNeighbour } from "./neighbour.ts";
 import { askOidc } from "./oidc.ts";
+import { unlessTold } from "./oidc-names.ts";
 import type { NeighbourView, ProbePorts } from "./port.ts";
 import { judgeSpeaker } from "./speaker.ts";
 import { askTcp } from "./tcp.ts";
@@ -61,7 +62,7 @@ async function askAll(request: RoundRequest, ports: ProbePorts, signal: AbortSig
     Promise.all(asking),
     plan.where === "host" ? askHost(plan, ports) : [],
   ]);
-  return { control, checks: [...checks, ...facts] };
+  return { control, checks: [...unlessTold(checks), ...facts] };
 }
 
 /**

@@ -8,6 +8,7 @@ import { planOf } from "../../src/engine/hub-plan.ts";
 import { parsePlan } from "../../src/engine/vantage-plan.ts";
 import { askOidc } from "../../src/probes/oidc.ts";
 import type { HttpsRequest, ProbePorts } from "../../src/probes/port.ts";
+import { runRound } from "../../src/probes/round.ts";
 import { DNS, houseOf, WEB } from "../support/house.ts";
 import { loopbackPorts } from "../support/probe-servers.ts";
 
@@ -37,8 +38,7 @@ function loginOf(change: (config: ConfigInput) => ConfigInput = (config) => conf
 }
 
 /** A resolver by the records it gives for a name (null: it does not answer), and a login by its document. */
-function asked(
-  check: OidcCheck,
+function world(
   records: Readonly<Record<string, readonly string[] | null>>,
   change: Readonly<Record<string, unknown>> = {},
 ) {
@@ -81,8 +81,12 @@ function asked(
       },
     },
   };
-  const found = askOidc(check, WEB, ports, never);
-  return found.then((finding) => ({ finding, dialled, resolved }));
+  return { ports, dialled, resolved };
+}
+
+async function asked(check: OidcCheck, ...given: Parameters<typeof world>) {
+  const { ports, dialled, resolved } = world(...given);
+  return { finding: await askOidc(check, WEB, ports, never), dialled, resolved };
 }
 
 test("the host of the endpoints is resolved once at the guarded resolver, and what it answered is evidence", async () => {
@@ -137,6 +141,26 @@ test("a host that nobody declared is neither resolved nor dialled: it is named",
   assert.match(finding.detail!, /10\.0\.0\.1\.evil\.example/);
   assert.deepEqual([...new Set(dialled)], [HOST]);
   assert.deepEqual(resolved, []);
+});
+
+test("what the dns check of the same round tells is not told again as the web server's failure", async () => {
+  const house = houseOf(withLogin);
+  const plan = planOf(house, house.vantages[0]!);
+  const { ports } = world({ [HOST]: ["203.0.113.7"], "example.org": ["203.0.113.9"] });
+  const round = async (kinds: readonly string[]) => {
+    const due = (_target: string, check: { readonly kind: string }) => kinds.includes(check.kind);
+    const { checks } = await runRound({ plan, due, tries: () => 1 }, ports, never);
+    return Object.fromEntries(checks.map(({ id, failure, detail }) => [id, [failure, detail]]));
+  };
+  const said = `authorization_endpoint ${HOST} resolves to 203.0.113.7 at ${DNS}, not ${WEB}`;
+  const both = await round(["dns", "oidc"]);
+  assert.equal(both[`dns:${HOST}`]?.[0], "dns_wrong_answer");
+  assert.deepEqual(both["oidc"], [null, said]);
+  assert.deepEqual(
+    (await round(["oidc"]))["oidc"],
+    ["dns_wrong_answer", said],
+    "the dns check is not due: it is the first",
+  );
 });
 
 test("without a guarded resolver nothing is asked, and an issuer at an address has no name", async () => {
