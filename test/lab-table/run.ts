@@ -170,7 +170,9 @@ async function main(): Promise<number> {
     );
   const houses = ask.topologies.length * ask.brnfs.length;
   if (ask.healthyMs === null)
-    say(`${houses * ask.faults.length} rows (faults: ${ask.faults.length}, houses: ${houses}), ${ask.jobs} houses at a time`);
+    say(
+      `${houses * ask.faults.length} rows (faults: ${ask.faults.length}, houses: ${houses}), ${ask.jobs} houses at a time`,
+    );
   const rows = await runHouses(ask);
   say(`\n${heading()}`);
   for (const row of rows) say(sayRow(row));
