@@ -131,6 +131,23 @@ test("only the VM fails while the LAN has looked since: vm_path, told and not he
   assert.deepEqual([seen.cause, seen.from], ["vm_path", null]);
 });
 
+test("one lost sample on the LAN does not make the VM's trouble everybody's", () => {
+  const world = calm();
+  const causes: (string | null)[] = [];
+  const alternate = (desk: Parameters<typeof both>[0]) => {
+    world.rounds(1, both(timeouts), ["guest"]);
+    causes.push(world.assess().cause);
+    world.rounds(1, both(desk), ["desk"]);
+    causes.push(world.assess().cause);
+  };
+  for (let round = 0; round < 3; round++) alternate({});
+  causes.length = 0;
+  for (const desk of [timeouts, {}, {}]) alternate(desk);
+  assert.deepEqual([...new Set(causes)], ["vm_path"]);
+  for (let round = 0; round < 3; round++) alternate(timeouts);
+  assert.equal(causes.at(-1), "not_forwarded", "when it fails for good, it does");
+});
+
 test("a VM that fails alone is told by the way libvirt plugs it in, where its files say it", () => {
   const guests = [{ name: "haos", type: "direct", source: "br-lan", mac: null, filter: null }];
   const told = (facts: Partial<HostFacts>) => {

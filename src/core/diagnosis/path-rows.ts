@@ -3,7 +3,16 @@ import type { FailureCode } from "../failure.ts";
 import { isFresh } from "../history.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
 import { FACT_STANDS } from "./link-rows.ts";
-import { contradicts, explainedUntil, failures, isServedBeside, type Scene, wasRefused } from "./scene.ts";
+import {
+  contradicts,
+  explainedUntil,
+  failures,
+  isServedBeside,
+  isServedThroughout,
+  type Look,
+  type Scene,
+  wasRefused,
+} from "./scene.ts";
 import * as say from "./sentences.ts";
 
 export const lanPath: Row = (scene) => {
@@ -70,9 +79,9 @@ export const siteNetwork: Row = (scene) => {
 
 export const vmPath: Row = (scene) => {
   const failed = failedLooks(scene);
-  const lanFine = scene.looks.some(
-    (look) => look.vantage.where === "lan" && look.good && failed.some((bad) => contradicts(scene, look, bad)),
-  );
+  const isFine = (look: Look, bad: Look) =>
+    (look.good && contradicts(scene, look, bad)) || isServedThroughout(scene, look, bad);
+  const lanFine = scene.looks.some((look) => look.vantage.where === "lan" && failed.some((bad) => isFine(look, bad)));
   return failed.length > 0 && lanFine && failed.every((look) => look.vantage.where === "vm")
     ? of("vm_path", failed, failed.map(say.failed))
     : null;

@@ -210,6 +210,26 @@ export function contradicts(scene: Scene, good: Look, bad: Look): boolean {
   return !turned || (bad.view.at !== null && bad.view.at > since + RECOVERY);
 }
 
+/** Samples of each check that are looked at, and how many of them may have failed, for a look to be fine but for one slip. */
+const [SLIP_OF, SLIPS_MAX, SERVED_MIN] = [3, 1, 2] as const;
+
+/**
+ * Whether an address is served at one vantage all through the trouble of another, but for one lost sample: a busy vantage loses one now
+ * and then, and the difference between the two is not over for that.
+ */
+export function isServedThroughout(scene: Scene, look: Look, bad: Look): boolean {
+  if (look.target.name !== bad.target.name || look.address !== bad.address || look.verdict === "failed") return false;
+  const from = (scene.troubleSince ?? Number.NEGATIVE_INFINITY) + HEARD_MARGIN;
+  return (
+    look.checks.length > 0 &&
+    look.checks.every((check) => {
+      const late = check.samples.filter((sample) => sample.at > from).slice(-SLIP_OF);
+      const served = late.filter((sample) => sample.ok).length;
+      return served >= SERVED_MIN && late.length - served <= SLIPS_MAX;
+    })
+  );
+}
+
 /** The failed checks of a look, by their newest sample. */
 export function failures(look: Look): readonly { check: CheckHistory; sample: Sample }[] {
   return look.checks.flatMap((check) => {

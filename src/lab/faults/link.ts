@@ -97,7 +97,7 @@ export const LINK_FAULTS: readonly Fault[] = [
       );
     },
     restore: (bench) => bench.linkAsDeclared(),
-    limitMs: 90_000,
+    limitMs: 150_000,
   },
   {
     name: "uplink-down",
