@@ -180,6 +180,13 @@ test("an uplink without carrier, with a vantage cut off, is lan_path and not the
   assert.equal(world.facts({ ports }).assess().cause, "lan_path");
 });
 
+test("a cable that has just been pulled is not called the site's network while the host's word is young", () => {
+  const ports = [{ name: "eth0", carrier: false, hairpin: false, uplink: true }];
+  const world = calm().facts({ ports });
+  world.round("guest", {}, false).round("desk", {}, false);
+  assert.equal(world.assess().cause, null);
+});
+
 test("a free uplink port without carrier is no finding in a healthy house", () => {
   const ports = [{ name: "eth1", carrier: false, hairpin: false, uplink: true }];
   assert.equal(calm().facts({ ports }).rounds(3).facts({ ports }).assess().cause, null);

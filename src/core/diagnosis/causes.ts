@@ -38,6 +38,7 @@ const TABLE: readonly Row[] = [
 /** The first row whose evidence is there; a root cause silences what follows from it. */
 export function findCause(scene: Scene): Finding | null {
   for (const row of TABLE) {
+    if (row === path.siteNetwork && path.isCutNow(scene)) return null;
     if (row === neighbour.notAnnounced && neighbour.isSettling(scene)) return null;
     const finding = row(scene);
     if (finding !== null) return finding;

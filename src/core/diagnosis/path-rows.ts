@@ -58,6 +58,10 @@ function isCutOff(scene: Scene, lan: readonly Vantage[]): boolean {
   return lan.length > 1 || guests.some((vantage) => seen(vantage)?.control === false);
 }
 
+/** A cable that is out, but not yet for long enough to be named, explains that gateways are lost: they say nothing of the site. */
+export const isCutNow = (scene: Scene): boolean =>
+  scene.stood("uplink_down", 0) && !scene.stood("uplink_down", FACT_STANDS);
+
 export const siteNetwork: Row = (scene) => {
   const offHost = scene.house.vantages.filter((vantage) => vantage.where !== "host" && !vantage.muted);
   const bad = offHost.filter((vantage) => {
