@@ -55,12 +55,19 @@ interface NodeSite {
   port: SitePort;
   timer: NodeJS.Timeout | null;
   at: number;
+  /** What it is doing beside its answers. */
+  readonly busy: Set<Promise<unknown>>;
 }
 
 /** Alarms by a timer, one object per site, node:sqlite: the adapters that workerd has of its own. */
 function nodeSites(fleet: FleetPort, dohUrl: string) {
   const sites = new Map<string, NodeSite>();
   let isStopped = false;
+
+  const follow = (site: NodeSite, work: Promise<unknown>): void => {
+    site.busy.add(work);
+    void work.finally(() => site.busy.delete(work));
+  };
 
   function create(site: NodeSite, store: EdgeSiteStore): SitePort {
     const arm = async (at: number): Promise<void> => {
@@ -70,9 +77,10 @@ function nodeSites(fleet: FleetPort, dohUrl: string) {
       site.at = wanted;
       site.timer = setTimeout(() => {
         site.timer = null;
-        site.port.tick().catch((error: Error) => {
+        const ticked = site.port.tick().catch((error: Error) => {
           if (!isStopped) throw error;
         });
+        follow(site, ticked);
       }, wanted - Date.now());
     };
     return createEdgeSite({
@@ -107,7 +115,7 @@ function nodeSites(fleet: FleetPort, dohUrl: string) {
       },
       readJson,
       arm,
-      background: (work) => void work,
+      background: (work) => follow(site, work),
       async wipe() {
         clearTimeout(site.timer ?? undefined);
         site.timer = null;
@@ -121,13 +129,15 @@ function nodeSites(fleet: FleetPort, dohUrl: string) {
   const of = (name: string): NodeSite => {
     const known = sites.get(name);
     if (known !== undefined) return known;
-    const site = { sql: openSqlite(":memory:"), timer: null, at: 0 } as unknown as NodeSite;
+    const site = { sql: openSqlite(":memory:"), timer: null, at: 0, busy: new Set() } as unknown as NodeSite;
     site.port = create(site, openEdgeSite(site.sql));
     sites.set(name, site);
     return site;
   };
-  const evict = (name: string): void => {
+  /** As workerd does: an object that is at work is not taken out of memory. */
+  const evict = async (name: string): Promise<void> => {
     const site = of(name);
+    await Promise.allSettled(site.busy);
     site.port = create(site, openEdgeSite(site.sql));
   };
   const stop = (): void => {
@@ -174,9 +184,7 @@ export async function nodeEdge(dohUrl: string): Promise<Edge> {
       const has = sql.all("SELECT 1 FROM sqlite_master WHERE name = 'site'").length > 0;
       return has ? sql.all("SELECT 1 FROM site").length : 0;
     },
-    async evict(site) {
-      sites.evict(site);
-    },
+    evict: sites.evict,
     async amend(site, change) {
       const { sql } = sites.of(site);
       sql.run(SET, JSON.stringify(change(parse(sql.all(GET)[0]))));
