@@ -9,9 +9,9 @@ import { purposeKey } from "../core/purpose-key.ts";
 import { sign } from "../core/standard-webhooks.ts";
 import type { reportsOf } from "../runtime/node/doctor-telling.ts";
 import { hmac } from "../runtime/node/hmac.ts";
-import { readSecret, SecretError } from "../runtime/node/secret-file.ts";
+import { readSecret } from "../runtime/node/secret-file.ts";
 import { readAppOptions } from "../runtime/node/supervisor-options.ts";
-import { askHub, findHub, type HubAddress, HubError, type HubReply } from "./hub-client.ts";
+import { askHub, type HubAddress, HubError, type HubReply, hubOf, tokenFor } from "./hub-client.ts";
 
 /** It answers within milliseconds; one that does not is not waited for. */
 const PATIENCE_MS = 3_000;
@@ -33,30 +33,13 @@ export type HubToAsk = HubAddress | { readonly missing: string; readonly advice:
  * The hub of a configuration. Away from the hub's machine its URL is dialled: a unix socket of that name would be another one's,
  * and a path that is cut ought to be noticed. Throws SecretError for a token file that was named and cannot be read.
  */
-export async function hubOfConfig(
-  house: House,
-  file: string,
-  isHub: boolean | null,
-  tokenFile?: string,
-): Promise<HubToAsk> {
-  const given = tokenFile === undefined ? {} : { tokenFile };
-  const known = await findHub({ config: file, ...given }, "read");
+export function hubOfConfig(house: House, file: string, isHub: boolean | null, tokenFile?: string): HubToAsk {
+  const dir = resolve(file, "..");
+  const known = hubOf(house, dir, "read", tokenFile === undefined ? null : readSecret(tokenFile));
   if (isHub !== false || house.hub.url === undefined || known.socketPath === null)
     return { ...known, patience: PATIENCE_MS };
-  const token = known.token ?? tokenOf(house, file);
+  const token = known.token ?? tokenFor(house, dir, "read");
   return { socketPath: null, url: house.hub.url.replace(/\/+$/, ""), token, patience: PATIENCE_MS };
-}
-
-function tokenOf(house: House, file: string): string | null {
-  for (const token of house.hub.tokens) {
-    if (!token.scopes.includes("read")) continue;
-    try {
-      return readSecret(resolve(file, "..", token.token_file));
-    } catch (error) {
-      if (!(error instanceof SecretError)) throw error;
-    }
-  }
-  return null;
 }
 
 /** The hub of a vantage without a configuration: its join token says where it is, and has the key. */

@@ -104,7 +104,7 @@ async function lookAround({ house, dir, warnings }: LoadedConfig, flags: Flags):
   // The round first and alone: what else is asked must neither disturb its times nor the neighbour table.
   const round = await runRound({ plan, due: () => true, tries: () => TRIES }, ports, new AbortController().signal);
   const isHub = await isHubHere(house, ports);
-  const asked = await hubOfConfig(house, file, isHub, flags.tokenFile);
+  const asked = hubOfConfig(house, file, isHub, flags.tokenFile);
   const isTold = house.notify.some((entry) => "home_assistant" in entry);
   const [ways, names, seen, strangers, links, homeAssistants, brokers, hub, reports, edge] = await Promise.all([
     waysOf(plan, ports),

@@ -9,7 +9,7 @@ import { hmac } from "../runtime/node/hmac.ts";
 import { createHostPorts, setupOf } from "../runtime/node/host-ports.ts";
 import { type Listening, listen } from "../runtime/node/host-server.ts";
 import { KubeconfigError, readKubeconfig } from "../runtime/node/kubeconfig.ts";
-import { restartLean } from "../runtime/node/lean.ts";
+import { MODULES_FOLDER, restartLean } from "../runtime/node/lean.ts";
 import { followLinks } from "../runtime/node/link-events.ts";
 import { createLog } from "../runtime/node/log.ts";
 import { removePause, writePause } from "../runtime/node/pause-file.ts";
@@ -58,7 +58,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       return 2;
     }
   }
-  restartLean(join(resolve(dir, host.journal), "modules"), ["host", "--help"]);
+  restartLean(join(resolve(dir, host.journal), MODULES_FOLDER), ["host", "--help"]);
   const log = createLog("host", values.json);
   const ports = createHostPorts(setup, host, dir, log);
   const ip = ports.tool("ip");

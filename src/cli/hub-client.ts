@@ -2,6 +2,7 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from "node:https";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import type { House } from "../core/config/house.ts";
 import { readSecret, SecretError } from "../runtime/node/secret-file.ts";
 import { defaultConfig } from "./command-line.ts";
 
@@ -56,18 +57,26 @@ export async function findHub(flags: HubFlags, scope: string): Promise<HubAddres
   }
   const { loadConfig } = await import("../runtime/node/config-file.ts");
   const { house, dir } = loadConfig(flags.config, { missingFiles: "warning" });
+  return hubOf(house, dir, scope, given);
+}
+
+/** The same, of a configuration that has been read. `given`: a token that was named by hand. */
+export function hubOf(house: House, dir: string, scope: string, given: string | null): HubAddress {
   const listens = Array.isArray(house.hub.listen) ? house.hub.listen : [house.hub.listen];
   const socket = listens.find((listen) => listen.startsWith("unix:"));
   if (socket !== undefined) return { socketPath: socket.slice(5), url: "http://hairpin", token: given };
   const address = listens[0]!.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
   const url = house.hub.url ?? `${house.hub.tls === undefined ? "http" : "https"}://${address}`;
-  const token =
-    given ??
-    house.hub.tokens
-      .filter((known) => known.scopes.some((has) => has === scope))
-      .map((known) => secretOrNull(resolve(dir, known.token_file)))
-      .find((secret) => secret !== null);
-  return { socketPath: null, url: url.replace(/\/+$/, ""), token: token ?? null };
+  return { socketPath: null, url: url.replace(/\/+$/, ""), token: given ?? tokenFor(house, dir, scope) };
+}
+
+/** The first token that carries the scope and whose file this user may read. */
+export function tokenFor({ hub }: House, dir: string, scope: string): string | null {
+  for (const { scopes, token_file } of hub.tokens) {
+    const secret = scopes.some((has) => has === scope) ? secretOrNull(resolve(dir, token_file)) : null;
+    if (secret !== null) return secret;
+  }
+  return null;
 }
 
 function secretOrNull(path: string): string | null {

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { loadConfig, sayProblem } from "../runtime/node/config-file.ts";
 import { startHub } from "../runtime/node/hub-process.ts";
-import { restartLean } from "../runtime/node/lean.ts";
+import { MODULES_FOLDER, restartLean } from "../runtime/node/lean.ts";
 import { createLog } from "../runtime/node/log.ts";
 import { settleMemory } from "../runtime/node/memory.ts";
 import { commandLine, defaultConfig } from "./command-line.ts";
@@ -17,7 +17,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   program.parse([...argv], { from: "user" });
   const { config: file, json = false } = program.opts<{ config: string; json?: boolean }>();
   const { house, dir, warnings } = loadConfig(file);
-  restartLean(join(resolve(dir, house.hub.data), "modules"), ["hub", "--help"]);
+  restartLean(join(resolve(dir, house.hub.data), MODULES_FOLDER), ["hub", "--help"]);
   const log = createLog("hub", json);
   for (const warning of warnings) log.warn(sayProblem(file, warning));
   let running: Awaited<ReturnType<typeof startHub>>;

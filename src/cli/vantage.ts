@@ -11,7 +11,7 @@ import { createMacMemory } from "../probes/mac-memory.ts";
 import { runRound } from "../probes/round.ts";
 import { hmac } from "../runtime/node/hmac.ts";
 import type { IngressChoice } from "../runtime/node/ingress-parts.ts";
-import { restartLean } from "../runtime/node/lean.ts";
+import { MODULES_FOLDER, restartLean } from "../runtime/node/lean.ts";
 import { createLog } from "../runtime/node/log.ts";
 import { settleMemory } from "../runtime/node/memory.ts";
 import { createNeighbourFollower } from "../runtime/node/neighbour-events.ts";
@@ -91,7 +91,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   if (options?.logLevel) process.env["HAIRPIN_LOG"] = options.logLevel;
   const page = choice === null ? [] : ["--ingress", "127.0.0.1:0"];
-  const modules = choice === null ? "modules" : "modules-ingress";
+  const modules = choice === null ? MODULES_FOLDER : `${MODULES_FOLDER}-ingress`;
   restartLean(join(flags.data, modules), ["vantage", ...page, "--help"]);
   await watch(token, flags.data, choice, { whoHas: options?.whoHas ?? true, json: flags.json });
   return 0;

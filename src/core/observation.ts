@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { FORMER_MACS_MAX, MAC_CHANGES_MAX } from "./evidence.ts";
 import { FAILURE_CODES } from "./failure.ts";
 import { LINE_MAX, plain } from "./text.ts";
 
@@ -23,9 +24,6 @@ export const CHECK_KINDS = ["dns", "https", "oidc", "tcp", "neighbour", "link", 
 /** One MAC that answered a who-has, and after how long. */
 export const whoHasAnswer = z.object({ mac, ms: millis.nullable() });
 
-/** At most so many are remembered of one address. */
-export const FORMER_MACS_MAX = 8;
-export const MAC_CHANGES_MAX = 4;
 const instant = z.string().max(32).pipe(z.iso.datetime());
 /** A MAC that answered for the address or stood in the neighbour table, and no longer does; `seen_at`: when it last did. */
 export const formerMac = z.object({ mac, seen_at: instant });

@@ -1,3 +1,4 @@
+import { bracketed, DNS_PORT, DOT_PORT, isIpv6 } from "./address.ts";
 import type { DnsCheck, PlanCheck } from "./plan.ts";
 
 /** Commands for a person to paste into a shell, each fit to the address's family and to how the check asks. Pure text. */
@@ -9,9 +10,10 @@ export function shellWord(text: string): string {
   return PLAIN.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-const isIpv6 = (address: string): boolean => address.includes(":");
-/** As it stands before a port. */
-const bracketed = (address: string): string => (isIpv6(address) ? `[${address}]` : address);
+/** A name out of another program's file, as it may stand in a command; one with other characters is left for the person to fill in. */
+export function nameOr(otherwise: string, name: string | null | undefined): string {
+  return name != null && /^[\w.-]{1,64}$/.test(name) ? name : otherwise;
+}
 
 /**
  * Who has this address. `-I` names the interface to both programs called arping. For IPv6 the kernel is let ask anew: ndisc6 hears
@@ -31,7 +33,7 @@ export function askDns(check: DnsCheck, address: string): string {
   const name =
     check.transport === "tls" && check.server_name !== undefined ? [`+tls-hostname=${check.server_name}`] : [];
   const proof = check.ad === true || check.rrsig === true ? ["+dnssec"] : [];
-  const port = check.port === (check.transport === "tls" ? 853 : 53) ? [] : ["-p", String(check.port)];
+  const port = check.port === (check.transport === "tls" ? DOT_PORT : DNS_PORT) ? [] : ["-p", String(check.port)];
   const words = [...way, ...name, ...proof, ...port, `@${address}`, check.name, check.type];
   return `dig ${words.map(shellWord).join(" ")}`;
 }

@@ -1,3 +1,4 @@
+import { DNS_PORT, DOT_PORT } from "../core/address.ts";
 import { resolverOf } from "../core/config/edge-checks.ts";
 import type { OutsideCheck, OutsideObservation } from "../core/edge/wire.ts";
 import { askDns } from "../probes/dns.ts";
@@ -23,9 +24,6 @@ const AT_ONCE = 3;
 const DNS_TIMEOUT = 3_000;
 const CONNECT_TIMEOUT = 4_000;
 const LIMITS = { connect: CONNECT_TIMEOUT, tls: 4_000, total: 8_000 };
-/** RFC 1035 and RFC 7858. */
-const DNS_PORT = 53;
-const DOT_PORT = 853;
 const NO_RESOLVER = "the edge's own resolver";
 
 const neighbours: NeighbourTable = {

@@ -1,11 +1,12 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { monoMillis } from "../runtime/node/clock.ts";
+import { MODULES_FOLDER } from "../runtime/node/lean.ts";
 import { Bench } from "./bench.ts";
 import { askDoctors } from "./doctors.ts";
 import type { Fault } from "./faults/fault.ts";
 import type { LabHouse } from "./house.ts";
-import { LAB, OWN_MODULES } from "./lab-config.ts";
+import { LAB } from "./lab-config.ts";
 import type { FaultResult, Moment } from "./moment.ts";
 import { Narrator, roundChecks } from "./narrator.ts";
 import type { HairpinProcess, LogLine } from "./processes.ts";
@@ -318,7 +319,7 @@ export class Director {
 /** Empties the data of a process; its compiled modules say nothing of the incident, and take seconds to make. */
 async function forget(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const names = (await readdir(directory)).filter((name) => name !== OWN_MODULES);
+  const names = (await readdir(directory)).filter((name) => name !== MODULES_FOLDER);
   await Promise.all(names.map((name) => rm(join(directory, name), { recursive: true, force: true })));
 }
 

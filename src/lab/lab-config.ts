@@ -17,8 +17,6 @@ export const CA_FILE = `${LAB}/ca.pem`;
 export const RUN_DIR = `${LAB}/run`;
 /** The compiled modules of stand-ins and of commands: this house's own, unless whoever started the lab keeps some. */
 export const MODULES = process.env["NODE_COMPILE_CACHE"] ?? `${LAB}/modules`;
-/** The name of that folder in the data of hub, host and vantage, which make it themselves. */
-export const OWN_MODULES = "modules";
 export const KUBE_PORT = 6_443;
 /** What the hub's status page may be called from outside: the relay of `--keep`. */
 export const RELAY_PORT = 8_787;

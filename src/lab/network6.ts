@@ -1,3 +1,4 @@
+import { isIpv6 } from "../core/address.ts";
 import { type Network, toNumber } from "./network.ts";
 
 /** IPv6 arithmetic for a dual-stack house: networks of 64 bits, whose hosts are named after their IPv4 address. */
@@ -21,7 +22,7 @@ export function toAddress6(groups: readonly number[]): string {
   return `${before}::${after.replace(/^:/, "")}`;
 }
 
-export const isIpv6 = (address: string): boolean => address.includes(":");
+export { isIpv6 };
 
 /** The first 64 bits of an address. */
 export function prefixOf(address: string): readonly number[] {

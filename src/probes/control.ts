@@ -1,3 +1,4 @@
+import { isIpv6 } from "../core/address.ts";
 import type { Observation } from "../core/observation.ts";
 import type { Plan } from "../core/plan.ts";
 import type { Millis } from "../core/units.ts";
@@ -60,12 +61,12 @@ async function askGateway(address: string, ports: ProbePorts, signal: AbortSigna
   const view = await ports.neighbours.read(address);
   if (view.way === "gateway" || view.way === "local") return none;
   const began = ports.clock.mono();
-  for (let count = 0; count < TRIES && view.device !== null && !address.includes(":") && !signal.aborted; count++) {
+  for (let count = 0; count < TRIES && view.device !== null && !isIpv6(address) && !signal.aborted; count++) {
     const asked = await ports.whoHas.ask(address, view.device, signal);
     if (!asked.asked) return pokeGateway(address, ports, signal);
     if (asked.answers.length > 0) return { alive: true, ms: asked.answers[0]!.ms ?? ports.clock.mono() - began, what };
   }
-  return view.device !== null && !address.includes(":")
+  return view.device !== null && !isIpv6(address)
     ? { alive: false, ms: null, what }
     : pokeGateway(address, ports, signal);
 }

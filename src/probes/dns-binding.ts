@@ -5,7 +5,7 @@ const LABELS_MAX = 127;
 /** The registry of RFC 9460, section 14.3.2. */
 const KEYS: readonly string[] = ["mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint"];
 
-const hex = (data: Uint8Array): string => [...data].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const hex = (data: Uint8Array): string => [...data].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 const u16 = (data: Uint8Array, at: number): number => (data[at]! << 8) | data[at + 1]!;
 const keyName = (key: number): string => KEYS[key] ?? `key${key}`;
 

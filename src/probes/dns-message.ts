@@ -1,5 +1,5 @@
 import { type Answer, decode, encode, RECURSION_DESIRED } from "dns-packet";
-import { bindingText } from "./dns-binding.ts";
+import { bindingText, hex } from "./dns-binding.ts";
 
 /** dns-packet wants a Buffer; both runtimes have one as a global, and neutral code must not see the rest of Node. */
 declare const Buffer: { from(buffer: ArrayBufferLike, offset: number, length: number): Uint8Array };
@@ -163,8 +163,6 @@ function coveredBy(data: unknown): string | null {
   const covered = (data as { readonly typeCovered?: unknown } | null)?.typeCovered;
   return typeof covered === "string" ? covered : null;
 }
-
-const hex = (data: Uint8Array): string => [...data].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function textOf(part: unknown): string {
   return part instanceof Uint8Array ? new TextDecoder().decode(part) : String(part);

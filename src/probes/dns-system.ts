@@ -1,3 +1,4 @@
+import { isIpv6 } from "../core/address.ts";
 import type { Evidence } from "../core/observation.ts";
 import type { DnsCheck } from "../core/plan.ts";
 import { canonicalRecord } from "./dns-message.ts";
@@ -76,7 +77,7 @@ function saying(name: string, wanted: readonly string[] | null, answer: SystemSi
 
 /** Whether an address is one that the public DNS does not hand out (RFC 1918, 6598, 3927, 4193, 4291). */
 function isOfTheHouse(address: string): boolean {
-  if (address.includes(":")) return /^(::1$|f[cd]|fe[89ab])/i.test(address);
+  if (isIpv6(address)) return /^(::1$|f[cd]|fe[89ab])/i.test(address);
   const [a, b] = address.split(".").map(Number) as [number, number];
   return (
     a === 10 ||

@@ -1,9 +1,8 @@
+import { FORMER_MACS_MAX, MAC_CHANGES_MAX } from "../core/evidence.ts";
 import type { FormerMac, MacChange } from "../core/observation.ts";
 import type { WallMillis } from "../core/units.ts";
 import type { Clock, FollowNeighbours, MacMemory, NeighbourEvent } from "./port.ts";
 
-/** As many as the wire takes (core/observation.ts, which a vantage does not load, for it brings zod). */
-const [FORMER_MAX, CHANGES_MAX] = [8, 4] as const;
 /** More than a plan may have; the address that was asked for the longest time ago is forgotten. */
 const ADDRESSES_MAX = 512;
 
@@ -34,7 +33,7 @@ export function createMacMemory(clock: Pick<Clock, "wall">, follow: FollowNeighb
       saw(address.seen, held, now);
       if (event.state === "STALE") {
         const change = { at: new Date(now).toISOString(), from: held, to: event.mac };
-        address.changes = [change, ...address.changes].slice(0, CHANGES_MAX);
+        address.changes = [change, ...address.changes].slice(0, MAC_CHANGES_MAX);
       }
     }
     saw(address.seen, event.mac, now);
@@ -69,13 +68,13 @@ function saw(seen: Map<string, WallMillis>, mac: string, now: WallMillis): void 
   seen.delete(mac);
   seen.set(mac, now);
   // One more than is told for each that may be in use: those are not former.
-  if (seen.size > 3 * FORMER_MAX) seen.delete(seen.keys().next().value!);
+  if (seen.size > 3 * FORMER_MACS_MAX) seen.delete(seen.keys().next().value!);
 }
 
 function former(seen: ReadonlyMap<string, WallMillis>, current: ReadonlySet<string>): readonly FormerMac[] {
   return [...seen]
     .filter(([mac]) => !current.has(mac))
     .reverse()
-    .slice(0, FORMER_MAX)
+    .slice(0, FORMER_MACS_MAX)
     .map(([mac, at]) => ({ mac, seen_at: new Date(at).toISOString() }));
 }

@@ -1,3 +1,4 @@
+import { isIpv6 } from "../core/address.ts";
 import type { Evidence } from "../core/observation.ts";
 import type { PlanTarget } from "../core/plan.ts";
 import { isAbsent, isOnLink } from "./classify.ts";
@@ -80,7 +81,7 @@ function judge(
 
 /** ARP for IPv4, neighbour discovery for IPv6: the same question by other names. */
 const question = (address: string): string =>
-  address.includes(":") ? `the neighbour solicitation for ${address}` : `who-has ${address}`;
+  isIpv6(address) ? `the neighbour solicitation for ${address}` : `who-has ${address}`;
 
 function held(before: NeighbourView): string {
   return before.mac === null ? "" : `, though ${before.mac} is still in the neighbour table (${before.state})`;

@@ -1,3 +1,4 @@
+import { LOGIN_SKEW_MAX } from "../core/evidence.ts";
 import type { OidcCheck, OidcPeer } from "../core/plan.ts";
 import type { Millis } from "../core/units.ts";
 import { type Finding, failed, passed, plain } from "./finding.ts";
@@ -45,13 +46,10 @@ export async function askOidc(
     return withNames(check, document.endpoints, peers, ports, signal, left().total);
   });
   const skew = finding.evidence.skew_s ?? 0;
-  if (!finding.ok || Math.abs(skew) <= SKEW_MAX_S) return finding;
+  if (!finding.ok || Math.abs(skew) <= LOGIN_SKEW_MAX) return finding;
   const clock = `the server's clock is ${Math.abs(skew)} s ${skew > 0 ? "ahead of" : "behind"} this machine's, and tokens are refused beyond 5 s`;
   return { ...finding, detail: plain(finding.detail === null ? clock : `${clock}; ${finding.detail}`) };
 }
-
-/** hass-oidc-auth takes 5 s (facts: "OIDC in HA"); a Date has whole seconds, and one passes on the way. */
-const SKEW_MAX_S = 6;
 
 function discoveryOf(
   check: OidcCheck,

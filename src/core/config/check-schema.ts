@@ -7,7 +7,7 @@ export const ip = z.union([ipv4, z.ipv6()], "an IP address");
 export const path = z.string().min(1).max(4_096);
 const port = z.number().int().min(1).max(65_535);
 export const cron = z.string().regex(/^\S+( \S+){5}$/, "cron with six fields, seconds first, such as */10 * * * * *");
-const hostname = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "a host name");
+export const hostname = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "a host name");
 
 /** Compared letter by letter: an expression of a stranger could take for ever. */
 const words = z.array(z.string().min(1).max(1_024)).min(1).max(16);

@@ -1,3 +1,4 @@
+import { DNS_PORT, DOT_PORT } from "../address.ts";
 import { outsideChecks } from "../outside.ts";
 import type { DnsCheck, PlanCheck } from "../plan.ts";
 import { edgeChecksProblem } from "./edge-checks.ts";
@@ -160,10 +161,6 @@ function planChecks(checks: readonly CheckConfig[], files: (path: string) => str
   });
 }
 
-/** Where DNS over TLS listens (RFC 7858, 3.1), unless the port of plain DNS was changed by hand. */
-const DNS_PORT = 53;
-const DOT_PORT = 853;
-
 function dnsPlan(
   check: Extract<CheckConfig, { dns: unknown }>["dns"],
   files: (path: string) => string | null,
@@ -171,6 +168,7 @@ function dnsPlan(
   const { schedule, expect, ca_file, ...dns } = check;
   return {
     ...dns,
+    // Unless the port of plain DNS was changed by hand.
     port: dns.transport === "tls" && dns.port === DNS_PORT ? DOT_PORT : dns.port,
     expect: expect ?? null,
     ...(ca_file === undefined ? {} : { ca_pem: pem(ca_file, files) }),

@@ -1,3 +1,4 @@
+import { isIpv6 } from "../address.ts";
 import type { DnsCheck, OidcName, OidcPeer, PlanCheck } from "../plan.ts";
 import { hostOfUrl, type Target } from "./house.ts";
 
@@ -62,7 +63,7 @@ function namesOf(host: string, declared: readonly string[], all: readonly Target
     return byType.map(({ check, resolver }) => nameOf(host, check, resolver, declared, check.type, check.expect));
   const [first] = asked;
   if (first === undefined) return [];
-  const type = declared[0]?.includes(":") ? "AAAA" : "A";
+  const type = declared[0] !== undefined && isIpv6(declared[0]) ? "AAAA" : "A";
   return [nameOf(host, first.check, first.resolver, declared, type, null)];
 }
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseDuration } from "../units.ts";
-import { check, cron, edgeCheck, ip, path } from "./check-schema.ts";
+import { check, cron, edgeCheck, hostname, ip, path } from "./check-schema.ts";
 
 /**
  * The schema of hairpin.yaml. Every object is strict: an unknown key is an error, because a mistyped `treshold` that is
@@ -129,10 +129,7 @@ const mqttEntry = z.strictObject({
   /** For mqtts://, when the broker's certificate is signed by an authority of your own. */
   ca_file: path.optional(),
   /** For mqtts:// with an address in the URL: the name in the broker's certificate. */
-  server_name: z
-    .string()
-    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, "a host name")
-    .optional(),
+  server_name: hostname.optional(),
   discovery_prefix: topic.default("homeassistant"),
   /** Where Home Assistant says that it has started; `<discovery_prefix>/status` when absent. */
   birth_topic: topic.optional(),

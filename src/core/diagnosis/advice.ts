@@ -1,7 +1,8 @@
+import { isIpv6 } from "../address.ts";
 import type { Cause } from "../cause.ts";
-import { askDns, certificateOf, showCertificate } from "../what-to-type.ts";
+import { askDns, certificateOf, nameOr, showCertificate } from "../what-to-type.ts";
 import { announcedElsewhereHere } from "./neighbour-rows.ts";
-import { failures, isIpv6, type Scene } from "./scene.ts";
+import { failures, type Scene } from "./scene.ts";
 
 /** What a person should type, or look at, for a cause at the targets concerned. Null where nothing useful can be said. */
 export function adviceFor(cause: Cause, scene: Scene, concerned: readonly string[]): string | null {
@@ -160,13 +161,8 @@ function attachment({ facts, group }: Scene): string | null {
   const guests = (facts?.guests ?? []).filter((guest) => guest.source === group.link?.parent);
   const macvtap = guests.find((guest) => guest.type === "direct");
   if (macvtap !== undefined)
-    return `virsh edit ${typed(macvtap.name, "VM")}   # its card is macvtap on ${macvtap.source}: attach it to the bridge instead (type='bridge')`;
+    return `virsh edit ${nameOr("VM", macvtap.name)}   # its card is macvtap on ${macvtap.source}: attach it to the bridge instead (type='bridge')`;
   const filtered = guests.find((guest) => guest.filter !== null);
   if (filtered === undefined) return null;
-  return `virsh nwfilter-dumpxml ${typed(filtered.filter, "FILTER")}   # the filter before ${filtered.name}: whether it lets ARP and its answers pass`;
-}
-
-/** A name of another program's file, as it may stand in a command. */
-function typed(name: string | null, otherwise: string): string {
-  return name !== null && /^[\w.-]{1,64}$/.test(name) ? name : otherwise;
+  return `virsh nwfilter-dumpxml ${nameOr("FILTER", filtered.filter)}   # the filter before ${filtered.name}: whether it lets ARP and its answers pass`;
 }

@@ -1,3 +1,4 @@
+import { isIpv6 } from "../address.ts";
 import type { Assessment, Standing, Vote } from "../assessment.ts";
 import { type Cause, OWN } from "../cause.ts";
 import type { Group, House } from "../config/house.ts";
@@ -9,7 +10,7 @@ import { adviceFor } from "./advice.ts";
 import { findCause, votes } from "./causes.ts";
 import type { Finding } from "./finding.ts";
 import { announcedElsewhereHere } from "./neighbour-rows.ts";
-import { isAware, isIpv6, type Scene, sceneOf } from "./scene.ts";
+import { isAware, type Scene, sceneOf } from "./scene.ts";
 import { systemNotes } from "./sentences.ts";
 import { summarise } from "./summary.ts";
 

@@ -1,3 +1,4 @@
+import { isIpv6 } from "../address.ts";
 import type { Group, House, Target, Vantage } from "../config/house.ts";
 import type { HostFacts } from "../facts.ts";
 import {
@@ -259,5 +260,3 @@ export function isServedBeside(scene: Scene, bad: Look): boolean {
   const failed = new Set(family.filter((look) => look.verdict === "failed").map((look) => look.target.name));
   return family.some((look) => !failed.has(look.target.name) && look.good && isAware(scene, look));
 }
-
-export const isIpv6 = (address: string): boolean => address.includes(":");

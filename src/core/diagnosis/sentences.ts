@@ -1,5 +1,6 @@
+import { isIpv6 } from "../address.ts";
 import type { Cause } from "../cause.ts";
-import { failures, isIpv6, type Look, type Scene } from "./scene.ts";
+import { failures, type Look, type Scene } from "./scene.ts";
 
 /** Evidence in words: what a person reads at three in the morning. Pure text, one sentence each. */
 

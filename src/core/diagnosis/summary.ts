@@ -1,7 +1,8 @@
+import { isIpv6 } from "../address.ts";
 import type { Assessment } from "../assessment.ts";
 import type { Cause } from "../cause.ts";
 import { failingVantages } from "./finding.ts";
-import { isIpv6, type Scene } from "./scene.ts";
+import type { Scene } from "./scene.ts";
 import { systemNotes } from "./sentences.ts";
 
 const list = (names: readonly string[]): string =>

@@ -1,3 +1,4 @@
+import { isIpv6 } from "../address.ts";
 import type { NameSight, Resolved } from "./examination.ts";
 import { type DoctorFinding, good, list, unknown, warning } from "./finding.ts";
 
@@ -8,7 +9,7 @@ import { type DoctorFinding, good, list, unknown, warning } from "./finding.ts";
 export function nameFindings(names: readonly NameSight[]): readonly DoctorFinding[] {
   return names.map((sight) => {
     const { name, wanted, libc, cares } = sight;
-    const types = [...new Set(wanted.map((address) => (address.includes(":") ? "AAAA" : "A")))];
+    const types = [...new Set(wanted.map((address) => (isIpv6(address) ? "AAAA" : "A")))];
     const show = [`getent ahosts ${name}`, ...types.map((type) => `dig ${name} ${type}`)].join("; ");
     if (isRight(libc, wanted) && isRight(cares, wanted))
       return good("name", `${name} is ${list(wanted)} by this machine's resolver.`);

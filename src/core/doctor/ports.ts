@@ -1,4 +1,5 @@
 import type { LinkConfig } from "../config/schema.ts";
+import { nameOr } from "../what-to-type.ts";
 import type { LinkSight } from "./examination.ts";
 import { bad, type DoctorFinding, good, list, unknown, warning } from "./finding.ts";
 import { filteredGuests, macvtapGuests, namesOf } from "./need.ts";
@@ -37,7 +38,7 @@ export function portFindings(sight: LinkSight, link: LinkConfig): DoctorFinding[
         "ports",
         text,
         ["A macvtap passes no port of the bridge."],
-        `virsh domiflist ${typed(guests[0]?.name)}   # attach it to the bridge instead`,
+        `virsh domiflist ${nameOr("VM", guests[0]?.name)}   # attach it to the bridge instead`,
       ),
     );
   }
@@ -73,6 +74,3 @@ function tableFindings({ facts, parentKind }: LinkSight, link: LinkConfig): Doct
   const text = `${link.parent} has no entry for the MAC of ${link.name}: what is meant for it is flooded to every port.`;
   return [warning("ports", text, ["bridge fdb show has none."], cure)];
 }
-
-/** A name as it may stand in a command; one with other characters is left for the person to fill in. */
-const typed = (name: string | undefined): string => (name !== undefined && /^[\w.-]{1,64}$/.test(name) ? name : "VM");

@@ -1,14 +1,12 @@
+import { LOGIN_SKEW_MAX } from "../evidence.ts";
 import type { CheckResult } from "../observation.ts";
 import { type DoctorFinding, warning } from "./finding.ts";
-
-/** As probes/oidc tells it: a login takes 5 s, a Date header has whole seconds, and one passes on the way. */
-const SKEW_MAX_S = 6;
 
 /** A provider whose clock is not this machine's: everything answers, and a login fails all the same. */
 export function skewFindings(checks: readonly CheckResult[]): readonly DoctorFinding[] {
   return checks.flatMap((check) => {
     const skew = check.evidence?.skew_s ?? 0;
-    if (check.check !== "oidc" || Math.abs(skew) <= SKEW_MAX_S) return [];
+    if (check.check !== "oidc" || Math.abs(skew) <= LOGIN_SKEW_MAX) return [];
     const side = skew > 0 ? "ahead of" : "behind";
     const text = `The clock of ${check.target} is ${Math.abs(skew)} s ${side} this machine's: Home Assistant refuses tokens beyond 5 s.`;
     return [

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from "node:https";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { getRequestListener } from "@hono/node-server";
+import { bracketed } from "../../core/address.ts";
 import type { Peer } from "../../hooks/deps.ts";
 
 /** Sockets at once; beyond it new ones are dropped, and those that are there go on being served. */
@@ -24,7 +25,6 @@ export function peerOf(env: unknown): Peer {
   const hosts = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]!.toLowerCase() === "host");
   // A unix socket has no addresses.
   const unix = socket.remoteAddress === undefined && socket.localAddress === undefined;
-  const bracketed = (address: string) => (address.includes(":") ? `[${address}]` : address);
   const address = socket.remoteAddress?.replace(/^::ffff:/, "") ?? null;
   const local =
     socket.localAddress === undefined

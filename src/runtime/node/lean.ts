@@ -3,6 +3,8 @@ import { existsSync, mkdirSync } from "node:fs";
 
 /** What keeps the allocator from giving each of Node's threads a heap of its own. */
 const ARENAS = "1";
+/** The folder of the cache, in the data of the process. */
+export const MODULES_FOLDER = "modules";
 const WARM_TIMEOUT_MS = 10_000;
 
 /**

@@ -9,7 +9,8 @@ const [SOURCE_LINK_LAYER, TARGET_LINK_LAYER] = [1, 2] as const;
 const FIXED = 24;
 /** Lengths of options count in these. */
 const UNIT = 8;
-const ANSWERS_MAX = 16;
+/** MACs that are told of one question, as of arping's. */
+export const ANSWERS_MAX = 16;
 /** Of one question; a stranger may send as many as it likes. */
 export const OCTETS_MAX = 65_536;
 

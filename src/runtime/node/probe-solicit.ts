@@ -4,6 +4,7 @@ import type { WhoHasAnswer } from "../../core/observation.ts";
 import type { WhoHasResult } from "../../probes/port.ts";
 import { monoMillis } from "./clock.ts";
 import {
+  ANSWERS_MAX,
   advertisedMacs,
   OCTETS_MAX,
   octetsOf,
@@ -13,7 +14,6 @@ import {
 } from "./probe-advertisements.ts";
 import { findProgram, runCommand } from "./probe-command.ts";
 
-const ANSWERS_MAX = 16;
 /** How long advertisements are collected: as long as arping's. */
 const LISTEN_MS = 500;
 /** How long socat may take to open its socket; 20 ms on a quiet machine. */
@@ -45,7 +45,8 @@ export function createSolicit(): Solicit {
 }
 
 export const SOLICIT_REFUSED = "neighbours not solicited: socat (or ndisc6) needs CAP_NET_RAW";
-const unasked = (detail: string): WhoHasResult => ({ asked: false, answers: [], detail });
+/** Nobody was asked, and why: silence that says nothing. */
+export const unasked = (detail: string): WhoHasResult => ({ asked: false, answers: [], detail });
 
 /** Null where the link has no MAC or no link-local address to ask from. */
 async function solicitBySocket(

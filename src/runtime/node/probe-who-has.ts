@@ -1,14 +1,15 @@
+import { isIpv6 } from "../../core/address.ts";
 import type { WhoHasAnswer } from "../../core/observation.ts";
 import type { WhoHas, WhoHasResult } from "../../probes/port.ts";
 import { monoMillis } from "./clock.ts";
+import { ANSWERS_MAX } from "./probe-advertisements.ts";
 import { findProgram, runCommand } from "./probe-command.ts";
-import { createSolicit, SOLICIT_REFUSED } from "./probe-solicit.ts";
+import { createSolicit, SOLICIT_REFUSED, unasked } from "./probe-solicit.ts";
 
 type Dialect = "habets" | "iputils";
 
 /** A right that was refused may have been granted since; asking each time would be a fork for nothing. */
 const REFUSED_FOR_MS = 600_000;
-const ANSWERS_MAX = 16;
 
 /**
  * Who-has through `arping`, since Node has no packet sockets. Habets' waits out its half second and prints every answer, also with
@@ -39,7 +40,7 @@ export function createWhoHas(): WhoHas {
 
   return {
     async ask(address, device, signal): Promise<WhoHasResult> {
-      if (address.includes(":")) return askIpv6(address, device, signal);
+      if (isIpv6(address)) return askIpv6(address, device, signal);
       if (path === null) return unasked("who-has not asked: arping is not installed");
       if (monoMillis() < refusedUntil) return unasked(REFUSED);
       dialect ??= runCommand(path, ["--help"]).then(({ stdout, stderr }) => dialectOf(stdout + stderr));
@@ -55,7 +56,6 @@ export function createWhoHas(): WhoHas {
 }
 
 const REFUSED = "who-has not asked: arping needs CAP_NET_RAW";
-const unasked = (detail: string): WhoHasResult => ({ asked: false, answers: [], detail });
 
 /** For those who do not want it asked: the neighbour table alone is read. */
 export const unaskedWhoHas: WhoHas = { ask: async () => unasked("who-has not asked: switched off") };
