@@ -1,11 +1,6 @@
-import { existsSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
+import { chromiumPath } from "../support/chromium.ts";
 import type { HomeAssistant } from "./home-assistant/real.ts";
-
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-
-/** Where a real browser is; undefined: nowhere. */
-export const chromiumPath = (): string | undefined => CHROMIUM.find((path) => existsSync(path));
 
 /** A page of a real browser in which somebody has logged in to this Home Assistant. Throws where there is no browser. */
 export async function logIn(home: HomeAssistant): Promise<{ readonly browser: Browser; readonly page: Page }> {

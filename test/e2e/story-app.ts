@@ -1,6 +1,6 @@
 import type { HealRecord } from "../../src/core/heal-record.ts";
+import { chromiumPath } from "../support/chromium.ts";
 import { type AppPage, pageInBrowser, pageOverHttp } from "./app-page.ts";
-import { chromiumPath } from "./browser.ts";
 import { APP_ADDRESS, APP_SLUG } from "./home-assistant/supervisor-facts.ts";
 import { askHub } from "./house.ts";
 import { noAlert, type Stage } from "./stage.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { createServer } from "node:tls";
 import type { OutsideCheck } from "../../src/core/edge/wire.ts";
+import { discovery } from "../support/discovery.ts";
 import { type Listening, listening } from "../support/probe-servers.ts";
 import type { Case } from "./case.ts";
 import { DNS_WORDS, LABELS, name, seenBy, words } from "./cases-outside.ts";
@@ -18,15 +19,7 @@ async function portal(): Promise<Listening> {
   const pair = authority.issue([HOST]);
   const sockets = new Set<Socket>();
   const issuer = `https://${HOST}/o/`;
-  const document = JSON.stringify({
-    issuer,
-    authorization_endpoint: `${issuer}authorize`,
-    token_endpoint: `${issuer}token`,
-    jwks_uri: "https://keys.example.com/jwks",
-    response_types_supported: ["code"],
-    subject_types_supported: ["public"],
-    id_token_signing_alg_values_supported: ["RS256"],
-  });
+  const document = discovery(issuer);
   const server = createServer({ cert: pair.certificate, key: pair.key }, (socket) => {
     socket.on("error", () => {});
     socket.once("data", (data: Buffer) => {

@@ -3,13 +3,13 @@ import type { AddressInfo, Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { type Answer, decode, encode } from "dns-packet";
 import type { KeyPair } from "../../src/lab/certificates.ts";
+import { signatureOf } from "../support/dns-signature.ts";
 import { type Listening, listening, tcpServer } from "../support/probe-servers.ts";
 
 const QR_RD_RA = 0x8180;
 const RCODES: Readonly<Record<string, number>> = { servfail: 2, nxdomain: 3, refused: 5 };
 
 const AD = 0x0020;
-const RRSIG: Answer["type"] = "RRSIG";
 
 /** Answers by the first label of the name: a., ad., signed., empty., nxdomain., servfail., refused., junk., silent. */
 export function answerTo(query: Buffer): Buffer | null {
@@ -22,26 +22,10 @@ export function answerTo(query: Buffer): Buffer | null {
   const name = question!.name;
   const address: Answer = { name, type: "A", class: "IN", ttl: 60, data: "192.0.2.7" };
   const answers = ["a", "ad", "signed"].includes(kind)
-    ? [address, ...(kind === "signed" ? [signatureOf(name)] : [])]
+    ? [address, ...(kind === "signed" ? [signatureOf(name, "example.com")] : [])]
     : [];
   const flags = QR_RD_RA | (kind === "ad" ? AD : 0) | (RCODES[kind] ?? 0);
   return Buffer.from(encode({ type: "response", id, flags, questions: [...questions], answers }));
-}
-
-/** A signature that nobody could verify: only whether one comes is asked. */
-function signatureOf(name: string): Answer {
-  const data = {
-    typeCovered: "A",
-    algorithm: 13,
-    labels: 3,
-    originalTTL: 60,
-    expiration: 1,
-    inception: 1,
-    keyTag: 1,
-    signersName: "example.com",
-    signature: Buffer.alloc(64),
-  };
-  return { name, type: RRSIG, class: "IN", ttl: 60, data } as unknown as Answer;
 }
 
 export interface DnsServer {

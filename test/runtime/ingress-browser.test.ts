@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { chromium, type Page } from "playwright-core";
 import { appHouse, eventually, failLan } from "../support/app.ts";
+import { chromiumPath } from "../support/chromium.ts";
 import { PREFIX, SUPERVISOR } from "../support/stand-in-supervisor.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
+const CHROMIUM = chromiumPath();
 
 /** What the page complains about: a refused script or style, a request that leaves its path. */
 function watch(page: Page): { readonly complaints: string[]; readonly paths: Set<string> } {
@@ -21,11 +21,11 @@ function watch(page: Page): { readonly complaints: string[]; readonly paths: Set
 
 test("in a browser, framed by Home Assistant under its ingress path: Heal now asks first, and says what the hub has answered", {
   timeout: 120_000,
-  skip: existsSync(CHROMIUM) ? false : `${CHROMIUM} is not installed`,
+  skip: CHROMIUM === undefined ? "no browser here: apt install chromium" : false,
 }, async () => {
   const { house, supervisor, startHub, startApp, ask, end } = await appHouse();
   const browser = await chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath: CHROMIUM!,
     args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"],
   });
   try {

@@ -7,6 +7,7 @@ import { makeAuthority } from "../../src/lab/certificates.ts";
 import { askDns } from "../../src/probes/dns.ts";
 import { askHttps } from "../../src/probes/https.ts";
 import { askOidc } from "../../src/probes/oidc.ts";
+import { signatureOf } from "../support/dns-signature.ts";
 import { type Listening, LOOPBACK, listening, loopbackPorts, tcpServer, udpServer } from "../support/probe-servers.ts";
 
 const never = new AbortController().signal;
@@ -106,22 +107,7 @@ test("records of another name are no answer, and those behind CNAMEs in any orde
 });
 
 test("AD and a signature are wanted only where the check says so, and named when they are missing", async () => {
-  const rrsig = {
-    name: NAME,
-    type: "RRSIG",
-    ttl: 60,
-    data: {
-      typeCovered: "A",
-      algorithm: 13,
-      labels: 3,
-      originalTTL: 60,
-      expiration: 1,
-      inception: 1,
-      keyTag: 1,
-      signersName: "example.lan",
-      signature: Buffer.alloc(64),
-    },
-  };
+  const rrsig = signatureOf(NAME, "example.lan");
   const bare = await udpServer((query) => [reply(query)]);
   const signed = await udpServer((query) => [reply(query, { flags: 0x20, answers: [ADDRESS, rrsig] })]);
   await using([bare, signed], async () => {

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { type Answer, decode, encode } from "dns-packet";
 import { makeAuthority } from "../../src/lab/certificates.ts";
+import { signatureOf } from "./dns-signature.ts";
 import { type Listening, listening, tcpServer, udpServer } from "./probe-servers.ts";
 
 /** Real servers on loopback for the cases in which hairpin must say what dig, curl and openssl say. */
@@ -20,22 +21,6 @@ interface Said {
   readonly over?: "tc" | "closed";
   /** What comes besides, or instead, of the right answer. */
   readonly odd?: "silent" | "wrong-id" | "wrong-id-first" | "other-question-first" | "loop" | "upper-case";
-}
-
-/** Signed by nobody: what is looked at is that it comes along. */
-function signature(name: string): Answer {
-  const data = {
-    typeCovered: "A",
-    algorithm: 13,
-    labels: 3,
-    originalTTL: 60,
-    expiration: 2_000_000_000,
-    inception: 1_700_000_000,
-    keyTag: 4_711,
-    signersName: ZONE,
-    signature: Buffer.alloc(64, 7),
-  };
-  return { name: `${name}.${ZONE}`, type: "RRSIG", ttl: 60, data };
 }
 
 const a = (name: string, data: string): Answer => ({ name: `${name}.${ZONE}`, type: "A", ttl: 60, data });
@@ -99,7 +84,7 @@ const SAID: Readonly<Record<string, Said>> = {
     ],
   },
   vouched: { flags: AUTHENTIC, answers: [a("vouched", "10.1.2.3")] },
-  signed: { answers: [a("signed", "10.1.2.3"), signature("signed")] },
+  signed: { answers: [a("signed", "10.1.2.3"), signatureOf(`signed.${ZONE}`, ZONE)] },
   servfail: { rcode: "SERVFAIL" },
   refused: { rcode: "REFUSED" },
   notimp: { rcode: "NOTIMP" },

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { type House, resolveHouse } from "../../src/core/config/house.ts";
 import { type ConfigInput, configSchema } from "../../src/core/config/schema.ts";
@@ -281,4 +282,15 @@ export function round(ok: boolean) {
       },
     ],
   };
+}
+
+/** Lets the hub start, and see its address fail from both vantages for five rounds. */
+export async function failFiveRounds(made: ReturnType<typeof harness>): Promise<void> {
+  made.hub.start();
+  await made.hand.pass(100);
+  for (let seq = 1; seq <= 5; seq++) {
+    for (const vantage of ["lan", "vm"])
+      assert.equal((await made.report(vantage, made.observation(vantage, seq, round(false)))).status, 202);
+    await made.hand.pass(1_000);
+  }
 }

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Examination } from "../../src/core/doctor/examination.ts";
 import { examine } from "../../src/core/doctor/report.ts";
 import { type CheckResult, checkResult, type Evidence } from "../../src/core/observation.ts";
 import type { DnsCheck } from "../../src/core/plan.ts";
 import { askSystem, systemNote, withSystem } from "../../src/probes/dns-system.ts";
 import { failed, passed } from "../../src/probes/finding.ts";
 import type { SystemAnswer, SystemResolvers } from "../../src/probes/port.ts";
-import { checksOf, DNS, houseOf, stage, WEB } from "../support/house.ts";
+import { examOf } from "../support/examination.ts";
+import { checksOf, houseOf, stage } from "../support/house.ts";
 
 const HOUSE = "192.168.8.50";
 const PUBLIC = "203.0.113.7";
@@ -112,22 +112,7 @@ test("the status says it beside a house that is fine: no cause, no vote, nothing
 });
 
 test("the doctor says it as a warning, which fails nothing", () => {
-  const exam: Examination = {
-    house: houseOf(),
-    file: "hairpin.yaml",
-    warnings: [],
-    where: "lan",
-    control: { ok: true },
-    checks: [...told, ...checksOf("proxy")],
-    ways: [DNS, WEB].map((address) => ({ address, way: "on_link", device: "eth0" })),
-    names: [],
-    neighbourOfHost: null,
-    strangers: null,
-    links: [],
-    boot: null,
-    homeAssistants: [],
-    isHub: true,
-  };
+  const exam = examOf({}, { control: { ok: true }, checks: [...told, ...checksOf("proxy")] });
   const report = examine(exam);
   assert.equal(report.ok, true);
   const warnings = report.findings.filter((finding) => finding.layer === "dns" && finding.state === "warning");

@@ -8,7 +8,8 @@ import { type HubSight, type HubWords, hubWordsOf } from "../../src/core/doctor/
 import { join, type Named } from "../../src/core/doctor/joining.ts";
 import { examine } from "../../src/core/doctor/report.ts";
 import { planOf } from "../../src/engine/hub-plan.ts";
-import { checksOf, DNS, houseOf, LINK_MAC, type Sight, WEB } from "../support/house.ts";
+import { examOf } from "../support/examination.ts";
+import { houseOf, LINK_MAC, type Sight } from "../support/house.ts";
 
 const URL = "http://10.9.8.1:8787";
 const SINCE = "2026-11-24T10:00:02.000Z";
@@ -45,33 +46,17 @@ function words(cause: Cause | null, seen: Readonly<Record<string, Seen>>, change
   return { ...said, ...change };
 }
 
-function examOf(hub: HubSight, sight: Sight = {}, change: Partial<Examination> = {}): Examination {
-  return {
-    house: houseOf(),
-    file: "hairpin.yaml",
-    warnings: [],
-    where: "lan",
-    control: { ok: true, gateway_ms: 0.4 },
-    checks: [...checksOf("resolver", sight), ...checksOf("proxy", sight)],
-    ways: [DNS, WEB].map((address) => ({ address, way: "on_link", device: "eth0" })),
-    names: [],
-    neighbourOfHost: null,
-    strangers: null,
-    links: [],
-    boot: null,
-    homeAssistants: [],
-    hub,
-    isHub: false,
-    ...change,
-  };
+/** The same sight of both targets, and what the hub says to it. */
+function examWith(hub: HubSight, sight: Sight = {}, change: Partial<Examination> = {}): Examination {
+  return examOf({ resolver: sight, proxy: sight }, { hub, isHub: false, ...change });
 }
 
 const answered = (says: HubWords): HubSight => ({ kind: "answered", address: URL, says });
 const LOST: Sight = { fails: { dns: "no_reply", upstream: "no_reply", https: "no_reply" } };
 
 test("A VM alone sees packets that are lost; with the hub's word it is the VM's path, from which vantages it is known, and exit 1", () => {
-  assert.equal(examine(examOf({ kind: "silent", address: URL, detail: "none" }, LOST)).cause, "not_forwarded");
-  const report = examine(examOf(answered(words("vm_path", { guest: "failed", desk: "ok" })), LOST));
+  assert.equal(examine(examWith({ kind: "silent", address: URL, detail: "none" }, LOST)).cause, "not_forwarded");
+  const report = examine(examWith(answered(words("vm_path", { guest: "failed", desk: "ok" })), LOST));
   assert.equal(report.cause, "vm_path");
   assert.equal(report.verdict, "The hub's sentence of vm_path.");
   assert.equal(
@@ -86,7 +71,7 @@ test("A VM alone sees packets that are lost; with the hub's word it is the VM's 
 
 test("A vantage that fell silent is named although everything is fine from here", () => {
   const says = words("vantage_silent", { guest: "ok", desk: "silent" }, { state: "ok" });
-  const report = examine(examOf(answered(says)));
+  const report = examine(examWith(answered(says)));
   assert.equal(report.cause, "vantage_silent");
   assert.equal(report.ok, false);
   assert.match(report.evidence[0]!, /by the hub, from desk \(not heard\) and guest \(fine\)/);
@@ -95,36 +80,36 @@ test("A vantage that fell silent is named although everything is fine from here"
 
 test("A silent vantage does not come before what fails here", () => {
   const says = words("vantage_silent", { guest: "ok", desk: "silent" }, { state: "ok" });
-  const report = examine(examOf(answered(says), { answers: [], table: LINK_MAC }));
+  const report = examine(examWith(answered(says), { answers: [], table: LINK_MAC }));
   assert.equal(report.cause, "not_announced");
   assert.ok(report.evidence.some((line) => line.startsWith("The hub says otherwise (vantage_silent)")));
 });
 
 test("A machine without its gateway cannot tell; a hub that answers it and knows the LAN's path can", () => {
   const cut = { control: { ok: false, detail: "no answer" } } as const;
-  const alone = examine(examOf({ kind: "silent", address: URL, detail: "none in 3000 ms" }, LOST, cut));
+  const alone = examine(examWith({ kind: "silent", address: URL, detail: "none in 3000 ms" }, LOST, cut));
   assert.equal(alone.blind, true);
   assert.match(alone.verdict, /^This machine does not reach its own gateway/);
-  const both = examine(examOf(answered(words("lan_path", { guest: "ok", desk: "silent" })), LOST, cut));
+  const both = examine(examWith(answered(words("lan_path", { guest: "ok", desk: "silent" })), LOST, cut));
   assert.equal(both.cause, "lan_path");
   assert.equal(both.blind, false);
-  const agreed = examine(examOf(answered(words("site_network", { guest: "control_failed" })), LOST, cut));
+  const agreed = examine(examWith(answered(words("site_network", { guest: "control_failed" })), LOST, cut));
   assert.equal(agreed.cause, "site_network");
   assert.equal(agreed.blind, false, "two have found it");
 });
 
 test("A hub that finds nothing leaves what is seen here, and the contradiction is said", () => {
   const says = words(null, { guest: "ok", desk: "ok" });
-  const report = examine(examOf(answered(says), { answers: [], table: LINK_MAC }));
+  const report = examine(examWith(answered(says), { answers: [], table: LINK_MAC }));
   assert.equal(report.cause, "not_announced");
   assert.match(report.evidence.at(-1)!, /^The hub sees nothing of it, and calls it fine from guest and desk/);
   assert.equal(report.findings.find((finding) => finding.layer === "hub")?.state, "warning");
   const early = { ...says, state: "suspect", groups: { lb0: { ...says.groups["lb0"]!, state: "suspect" } } };
-  assert.match(examine(examOf(answered(early), LOST)).evidence.at(-1)!, /waits for more rounds/);
+  assert.match(examine(examWith(answered(early), LOST)).evidence.at(-1)!, /waits for more rounds/);
 });
 
 test("A healthy house with its hub: no bad finding, no cause, and it fits a terminal", () => {
-  const report = examine(examOf(answered(words(null, { guest: "ok", desk: "ok" }))));
+  const report = examine(examWith(answered(words(null, { guest: "ok", desk: "ok" }))));
   assert.equal(report.ok, true);
   assert.equal(report.findings.find((finding) => finding.layer === "hub")?.state, "good");
   assert.ok(doctorPage(report, false).split("\n").length < 24);
@@ -132,18 +117,18 @@ test("A healthy house with its hub: no bad finding, no cause, and it fits a term
 
 test("Another node that announces is fine, whoever says it", () => {
   const says = words("announced_elsewhere", { guest: "ok" }, { state: "ok" });
-  assert.equal(examine(examOf(answered(says))).ok, true);
+  assert.equal(examine(examWith(answered(says))).ok, true);
 });
 
 test("A hub that does not answer is one line; where it should run itself, it is what is wrong", () => {
   const silent = { kind: "silent", address: URL, detail: "nothing listens there (ECONNREFUSED)" } as const;
-  const afar = examine(examOf(silent));
+  const afar = examine(examWith(silent));
   assert.equal(afar.ok, true);
   assert.deepEqual(
     afar.findings.filter((finding) => finding.layer === "hub").map((finding) => finding.state),
     ["warning"],
   );
-  const there = examine(examOf(silent, {}, { isHub: true }));
+  const there = examine(examWith(silent, {}, { isHub: true }));
   assert.equal(there.ok, false);
   assert.match(there.verdict, /fine from here, and something else is not: The hub at .* does not answer/);
   assert.match(there.findings.find((finding) => finding.layer === "hub")!.advice!, /systemctl status hairpin-hub/);
@@ -151,7 +136,7 @@ test("A hub that does not answer is one line; where it should run itself, it is 
 
 test("A hub that wants a token, and one of another site, are said and not gone by", () => {
   const refused = examine(
-    examOf({
+    examWith({
       kind: "refused",
       address: URL,
       detail: "it answered 401 (no token)",
@@ -160,14 +145,14 @@ test("A hub that wants a token, and one of another site, are said and not gone b
   );
   assert.equal(refused.ok, true);
   assert.match(refused.findings.find((finding) => finding.layer === "hub")!.advice!, /--token-file/);
-  const other = examine(examOf(answered({ ...words("vm_path", { guest: "failed" }), site: "cellar" })));
+  const other = examine(examWith(answered({ ...words("vm_path", { guest: "failed" }), site: "cellar" })));
   assert.equal(other.cause, null);
   assert.match(other.findings.find((finding) => finding.layer === "hub")!.text, /of the site cellar/);
 });
 
 test("A hub that hears no host says so at every vantage, with what to type on the node", () => {
   const says = { ...words(null, { guest: "ok" }), heal: { host: "silent" } } as const;
-  const finding = examine(examOf(answered(says))).findings.find((each) => each.layer === "host_process");
+  const finding = examine(examWith(answered(says))).findings.find((each) => each.layer === "host_process");
   assert.equal(finding?.state, "warning");
   assert.equal(finding?.advice, "systemctl status hairpin-host   # on nodeone");
 });
@@ -177,7 +162,7 @@ test("By the plan alone the hub's commands are better than those with LINK and B
   const plan = planOf(declared, declared.vantages[0]!, {});
   const says = words("not_announced", { guest: "failed", desk: "failed" });
   const change = { house: houseOfPlan(plan), fromPlan: { plan, savedAt: null } };
-  const report = examine(examOf(answered(says), { answers: [], table: LINK_MAC }, change));
+  const report = examine(examWith(answered(says), { answers: [], table: LINK_MAC }, change));
   assert.equal(report.cause, "not_announced");
   assert.equal(report.advice, "the hub's command");
   assert.match(report.evidence.at(-1)!, /^The hub says the same, from guest \(fails\) and desk \(fails\)/);

@@ -4,7 +4,8 @@ import { doctorPage } from "../../src/cli/doctor-page.ts";
 import type { BootSight, Examination, LinkSight } from "../../src/core/doctor/examination.ts";
 import { examine, unusable } from "../../src/core/doctor/report.ts";
 import type { HostFacts } from "../../src/core/facts.ts";
-import { checksOf, DNS, factsOf, houseOf, LINK_MAC, OTHER_MAC, PARENT_MAC, type Sight, WEB } from "../support/house.ts";
+import { examOf } from "../support/examination.ts";
+import { DNS, factsOf, houseOf, LINK_MAC, OTHER_MAC, PARENT_MAC, WEB } from "../support/house.ts";
 
 const SPEAKER = {
   ...factsOf().speaker,
@@ -35,29 +36,6 @@ function sightOf(facts: Partial<HostFacts> = {}, change: Partial<LinkSight> = {}
       breakerOpen: false,
       journal: "ok",
     },
-    ...change,
-  };
-}
-
-/** What a vantage saw, or, with `links`, what the host saw. */
-function examOf(sights: { resolver?: Sight; proxy?: Sight } = {}, change: Partial<Examination> = {}): Examination {
-  const where = change.where ?? "lan";
-  const checks = [...checksOf("resolver", sights.resolver), ...checksOf("proxy", sights.proxy)];
-  return {
-    house: houseOf(),
-    file: "hairpin.yaml",
-    warnings: [],
-    where,
-    control: { ok: true, gateway_ms: 0.4 },
-    checks: where === "host" ? checks.filter((check) => check.check !== "neighbour") : checks,
-    ways: [DNS, WEB].map((address) => ({ address, way: "on_link", device: "eth0" })),
-    names: [],
-    neighbourOfHost: null,
-    strangers: null,
-    links: [],
-    boot: null,
-    homeAssistants: [],
-    isHub: true,
     ...change,
   };
 }

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { purposeKey } from "../../src/core/purpose-key.ts";
 import { isSecret, sign } from "../../src/core/standard-webhooks.ts";
 import { hmac } from "../../src/runtime/node/hmac.ts";
-import { harness, houseOf, round, secret } from "../support/hub.ts";
+import { failFiveRounds, harness, houseOf, secret } from "../support/hub.ts";
 
 const house = (extra: Parameters<typeof houseOf>[0] = {}) =>
   houseOf({
@@ -14,13 +14,7 @@ const house = (extra: Parameters<typeof houseOf>[0] = {}) =>
 /** A hub that sees its address fail from both vantages, with the means of whoever holds a vantage's key. */
 async function failing(extra: Parameters<typeof houseOf>[0] = {}) {
   const made = harness({ house: house(extra) });
-  made.hub.start();
-  await made.hand.pass(100);
-  for (let seq = 1; seq <= 5; seq++) {
-    for (const vantage of ["lan", "vm"])
-      assert.equal((await made.report(vantage, made.observation(vantage, seq, round(false)))).status, 202);
-    await made.hand.pass(1_000);
-  }
+  await failFiveRounds(made);
   let count = 0;
   const signed = async (key: string, body: string, sent: { id?: string; ago?: number } = {}) =>
     sign(

@@ -2,18 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sign } from "../../src/core/standard-webhooks.ts";
 import { hmac } from "../../src/runtime/node/hmac.ts";
-import { harness, round, secret } from "../support/hub.ts";
+import { failFiveRounds, harness, secret } from "../support/hub.ts";
 
 /** A hub with something to heal, and a person who signs instead of showing a token. */
 async function failing() {
   const made = harness();
-  made.hub.start();
-  await made.hand.pass(100);
-  for (let seq = 1; seq <= 5; seq++) {
-    for (const vantage of ["lan", "vm"])
-      assert.equal((await made.report(vantage, made.observation(vantage, seq, round(false)))).status, 202);
-    await made.hand.pass(1_000);
-  }
+  await failFiveRounds(made);
   const signed = async (id: string, body: string): Promise<Record<string, string>> => ({
     "content-type": "application/json",
     ...(await sign([secret("signer")], id, Math.floor(made.hand.clock.wall() / 1_000), body, hmac)),

@@ -10,6 +10,7 @@ import { makeAuthority } from "../../src/lab/certificates.ts";
 import { dohServer } from "../edge/doh.ts";
 import { House } from "../edge/driver.ts";
 import { type Edge, workerdEdge } from "../edge/edges.ts";
+import { discovery } from "../support/discovery.ts";
 import { type Listening, listening, tcpServer } from "../support/probe-servers.ts";
 
 /** TLS from the Worker: a fixed address with the name in SNI, by the real runtime's own sockets and its own trust. */
@@ -132,16 +133,6 @@ test("each way in which a page is broken has its word", { timeout: 60_000 }, asy
 });
 
 test("the discovery of OpenID Connect and its keys are read from outside", { timeout: 60_000 }, async () => {
-  const document = (issuer: string) =>
-    JSON.stringify({
-      issuer,
-      authorization_endpoint: `${issuer}authorize`,
-      token_endpoint: `${issuer}token`,
-      jwks_uri: "https://keys.example.com/jwks",
-      response_types_supported: ["code"],
-      subject_types_supported: ["public"],
-      id_token_signing_alg_values_supported: ["RS256"],
-    });
   const answer = (body: string) => `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
   const oidc = (id: string, port: number): OutsideCheck => ({
     kind: "oidc",
@@ -151,9 +142,9 @@ test("the discovery of OpenID Connect and its keys are read from outside", { tim
     address: "127.0.0.1",
   });
   const checks = [
-    oidc("good", (await page(answer(document(ISSUER)))).port),
+    oidc("good", (await page(answer(discovery(ISSUER)))).port),
     oidc("html", (await page(answer("<!doctype html>"))).port),
-    oidc("other issuer", (await page(answer(document("https://evil.example/")))).port),
+    oidc("other issuer", (await page(answer(discovery("https://evil.example/")))).port),
   ];
   assert.deepEqual(words(await seen(checks)), [
     "good: ok",
