@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { statfsSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, statfsSync, unlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -98,6 +98,7 @@ function inside(): void {
       assert.equal(ifindex(), before, "nothing was deleted");
       empty("/mnt");
       assert.equal((await repair(socket, "second")).status, 202);
+      assert.equal(existsSync("/mnt/host/modules"), false, "a cache took room where the journal lies");
     } finally {
       assert.equal(await host.end(), 0);
       house.remove();
