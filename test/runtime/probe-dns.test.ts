@@ -4,7 +4,7 @@ import { decode, encode } from "dns-packet";
 import type { DnsCheck } from "../../src/core/plan.ts";
 import { askDns } from "../../src/probes/dns.ts";
 import { runRound } from "../../src/probes/round.ts";
-import { type Listening, LOOPBACK, loopbackPorts, tcpServer, udpServer } from "../support/probe-servers.ts";
+import { LOOPBACK, loopbackPorts, tcpServer, udpAndTcpServer, udpServer } from "../support/probe-servers.ts";
 
 const RESPONSE = 0x8000;
 const never = new AbortController().signal;
@@ -241,23 +241,19 @@ for (const [what, make] of malformed) {
   });
 }
 
-/** The same port over UDP and TCP, as a resolver has it. */
-async function resolver(overUdp: (query: Buffer) => readonly Buffer[], overTcp: ((query: Buffer) => Buffer) | null) {
-  const udp = await udpServer(overUdp);
-  let tcp: Listening | null = null;
-  if (overTcp !== null) {
-    tcp = await tcpServer((socket) => {
-      socket.on("data", (frame) => {
-        const message = overTcp(frame.subarray(2));
-        const size = Buffer.alloc(2);
-        size.writeUInt16BE(message.length);
-        // In two parts, because a stream may cut anywhere.
-        socket.write(size.subarray(0, 1));
-        setImmediate(() => socket.end(Buffer.concat([size.subarray(1), message])));
-      });
-    }, udp.port);
-  }
-  return { port: udp.port, close: () => [udp, tcp].map((each) => each?.close()) };
+/** A resolver, over UDP and, unless it has none, over TCP. */
+function resolver(overUdp: (query: Buffer) => readonly Buffer[], overTcp: ((query: Buffer) => Buffer) | null) {
+  if (overTcp === null) return udpServer(overUdp);
+  return udpAndTcpServer(overUdp, (socket) => {
+    socket.on("data", (frame) => {
+      const message = overTcp(frame.subarray(2));
+      const size = Buffer.alloc(2);
+      size.writeUInt16BE(message.length);
+      // In two parts, because a stream may cut anywhere.
+      socket.write(size.subarray(0, 1));
+      setImmediate(() => socket.end(Buffer.concat([size.subarray(1), message])));
+    });
+  });
 }
 
 test("a truncated answer is asked for again over TCP", async () => {

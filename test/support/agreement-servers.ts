@@ -3,7 +3,7 @@ import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { type Answer, decode, encode } from "dns-packet";
 import { makeAuthority } from "../../src/lab/certificates.ts";
 import { signatureOf } from "./dns-signature.ts";
-import { type Listening, listening, tcpServer, udpServer } from "./probe-servers.ts";
+import { type Listening, listening, tcpServer, udpAndTcpServer } from "./probe-servers.ts";
 
 /** Real servers on loopback for the cases in which hairpin must say what dig, curl and openssl say. */
 export const ZONE = "example.lan";
@@ -160,16 +160,8 @@ function overStream(socket: Socket): void {
 }
 
 /** A resolver over UDP and TCP on one port. */
-export async function resolverOnLoopback(): Promise<Listening> {
-  const udp = await udpServer((query) => replies(query, false));
-  const tcp = await tcpServer(overStream, udp.port);
-  return {
-    port: udp.port,
-    close: () => {
-      udp.close();
-      tcp.close();
-    },
-  };
+export function resolverOnLoopback(): Promise<Listening> {
+  return udpAndTcpServer((query) => replies(query, false), overStream);
 }
 
 type Pair = { readonly certificate: string; readonly key: string };

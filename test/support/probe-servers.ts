@@ -39,6 +39,25 @@ export function tcpServer(serve: (socket: Socket) => void, port = 0): Promise<Li
   return listening(server, sockets, port);
 }
 
+const PORT_TRIES = 20;
+
+/** UDP and TCP on one port, as a resolver has them. A port that is free for the one may be somebody's for the other: then another. */
+export async function udpAndTcpServer(
+  answer: (query: Buffer) => readonly Buffer[],
+  serve: (socket: Socket) => void,
+): Promise<Listening> {
+  for (let tried = 1; ; tried++) {
+    const udp = await udpServer(answer);
+    try {
+      const tcp = await tcpServer(serve, udp.port);
+      return { port: udp.port, close: () => [udp, tcp].map((each) => each.close()) };
+    } catch (error) {
+      udp.close();
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || tried === PORT_TRIES) throw error;
+    }
+  }
+}
+
 export function listening(server: Server, sockets: ReadonlySet<Socket>, port = 0): Promise<Listening> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
