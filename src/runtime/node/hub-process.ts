@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomInt } from "node:crypto";
+import { createHash, randomInt } from "node:crypto";
 import { resolve } from "node:path";
 import type { House } from "../../core/config/house.ts";
 import { createHub, type Hub } from "../../engine/hub.ts";
@@ -17,6 +17,7 @@ import { createSend } from "./hub-send.ts";
 import type { Log } from "./log.ts";
 import { brokersOf } from "./mqtt-client.ts";
 import { packageVersion } from "./package-version.ts";
+import { randomId } from "./random-id.ts";
 import { openSqlite } from "./store-sqlite.ts";
 
 export interface RunningHub {
@@ -24,11 +25,6 @@ export interface RunningHub {
   readonly listening: Listening;
   close(): Promise<void>;
 }
-
-const ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789";
-
-/** Letters and digits that are not taken for each other; the bytes map evenly, since 256 is a multiple of 32. */
-const randomId = (length: number): string => [...randomBytes(length)].map((byte) => ALPHABET[byte % 32]).join("");
 
 const clock: Clock = {
   mono: monoMillis,
