@@ -62,7 +62,7 @@ export interface Incident {
   readonly targets: readonly string[];
   /** Vantages that voted failed during the incident: each must be good again for `recovered`. */
   readonly voters: readonly string[];
-  /** Since when, in ledger time, no voter has had a good sample. Null: one has just had. */
+  /** Since when, in ledger time, no voter has had a good sample. Null: one has just had, or none has voted yet. */
   readonly badSince: Millis | null;
   readonly steps: readonly StepTried[];
   /** Ledger times at which a person was asked. */

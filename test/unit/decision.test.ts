@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ConfigInput } from "../../src/core/config/schema.ts";
-import { factsOf, houseOf, type Sight, stage } from "../support/house.ts";
+import { FORMER_MAC, factsOf, houseOf, LINK_MAC, type Sight, stage } from "../support/house.ts";
 import { play } from "../support/play.ts";
 
 const silent: Sight = { answers: [], table: null, fails: { dns: "no_reply", upstream: "no_reply", https: "no_reply" } };
@@ -184,6 +184,30 @@ test("more addresses fail after a repair: the breaker opens at once, and only a 
   assert.equal(show.requests().length, 1);
   show.input({ kind: "breaker_reset" });
   assert.equal(show.state.breaker.open, false);
+});
+
+test("an address that failed before, for whatever reason, is not what a repair made worse", () => {
+  const former: Sight = { answers: [LINK_MAC], table: FORMER_MAC };
+  const deafOne: Sight = { answers: [], table: LINK_MAC };
+  const show = theatre().run(2, { resolver: former, proxy: deafOne }).run(70, { proxy: deafOne });
+  assert.deepEqual([show.state.flight?.request.step, show.state.incident?.cause], ["announce", "stale_neighbour"]);
+  show.report({ state: "running" }).report({ state: "done" });
+  show.run(6, { proxy: { ...silent } });
+  assert.equal(show.state.breaker.open, false);
+});
+
+test("what the host alone has found confirms nothing: from the first vote on it counts", () => {
+  const gone = {
+    parent: { exists: false, up: null, mac: null },
+    link: { ...factsOf().link, exists: false, up: null },
+  };
+  const show = theatre().run(100, {}, gone, 1_000).run(40, dead, deaf);
+  assert.deepEqual(show.requests(), []);
+  show.run(40, dead, deaf);
+  assert.deepEqual(
+    show.requests().map((request) => request.step),
+    ["restart-speaker"],
+  );
 });
 
 test("a voter that falls silent leaves the repair unverified: no next step, a person is told", () => {

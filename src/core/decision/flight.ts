@@ -30,7 +30,7 @@ export function launch(
     state: "pending",
     stateMono: now.mono,
     voters,
-    targetsBefore: assessment.targets,
+    targetsBefore: failedBefore(assessment),
     report: null,
     reason,
   };
@@ -45,6 +45,12 @@ export function launch(
   const incident =
     state.incident === null ? null : { ...state.incident, steps: [...state.incident.steps, tried], heldBy: null };
   return { state: { ...state, flight, incident }, effects: [{ kind: "repair", group: state.group, request }] };
+}
+
+/** Targets that failed already, for whatever reason: one whose failing the cause does not explain is not made worse by the repair. */
+function failedBefore({ targets, standings }: Assessment): readonly string[] {
+  const failed = standings.filter((standing) => standing.verdict === "failed").map((standing) => standing.target);
+  return [...new Set([...targets, ...failed])];
 }
 
 function mark(

@@ -59,7 +59,7 @@ function update(state: GroupState, before: Incident, assessment: Assessment, pol
     ...before,
     voters,
     targets: union(before.targets, assessment.targets),
-    badSince: hadGood ? null : (before.badSince ?? now.mono),
+    badSince: hadGood || voters.length === 0 ? null : (before.badSince ?? now.mono),
     okSince: assessment.state === "ok" ? (before.okSince ?? now.mono) : null,
   };
   if (!before.told) return tell(state, followed, assessment, policy, now);
