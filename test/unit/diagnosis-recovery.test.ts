@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checksOf, factsOf, houseOf, LINK_MAC, type Sight, stage } from "../support/house.ts";
+import { checksOf, FORMER_MAC, factsOf, houseOf, LINK_MAC, type Sight, stage } from "../support/house.ts";
 
 /** What is said while a root cause is over and its traces are not: nothing that would be another cause. */
 const both = (sight: Sight) => ({ resolver: sight, proxy: sight });
@@ -64,4 +64,64 @@ test("IPv6 that nobody answers is named while IPv4 is fine, and is cured by a re
   const { cause, state, from, summary, votes } = world.assess();
   assert.deepEqual([cause, state, from, votes.length], ["not_announced", "degraded", "restart-speaker", 2]);
   assert.match(summary, /^Nobody answers neighbour discovery for fd09:8::53 from guest and desk\./);
+});
+
+test("what was good before the host's finding was over does not say that all is fine now", () => {
+  const gone = { ...factsOf().link, exists: false, up: null };
+  const world = calm().facts({ link: gone }).pass(3_000).facts({ link: gone });
+  assert.equal(world.assess().cause, "link_missing");
+  world.pass(1_000).facts();
+  const { state, cause, good } = world.assess();
+  assert.deepEqual([state, cause, good], ["unknown", null, []], "nobody has looked since");
+  assert.equal(world.pass(500).round("guest", {}).assess().state, "unknown", "one vantage has not looked yet");
+  assert.equal(world.round("desk", {}).assess().state, "ok");
+});
+
+test("a stale IPv6 neighbour begins with the speaker's restart: nothing is announced for IPv6", () => {
+  const six = "fd09:8::53";
+  const house = houseOf((config) => ({
+    ...config,
+    targets: { both: { address: ["10.9.8.53", six], service: "net/dns", checks: [{ tcp: { port: 53 } }] } },
+  }));
+  const seen = (address: string, table: string) => ({
+    ...{ target: "both", check: "neighbour" as const, id: `neighbour@${address}`, ok: table === LINK_MAC },
+    failure: table === LINK_MAC ? null : ("mac_unexpected" as const),
+    evidence: { mac: table, asked: true, answers: [{ mac: LINK_MAC, ms: 1 }] },
+  });
+  const startWith = (table: Readonly<Record<string, string>>) => {
+    const world = stage(house).facts().pass(20_000).facts();
+    for (let round = 0; round < 4; round++) {
+      world.pass(1_000);
+      for (const vantage of ["guest", "desk"])
+        world.observed(
+          vantage,
+          ["10.9.8.53", six].map((address) => seen(address, round === 1 ? (table[address] ?? LINK_MAC) : LINK_MAC)),
+        );
+    }
+    const { cause, from } = world.assess();
+    return [cause, from];
+  };
+  assert.deepEqual(startWith({ "10.9.8.53": FORMER_MAC }), ["stale_neighbour", "announce"]);
+  assert.deepEqual(startWith({ "10.9.8.53": FORMER_MAC, [six]: FORMER_MAC }), ["stale_neighbour", "restart-speaker"]);
+  assert.deepEqual(startWith({ [six]: FORMER_MAC }), ["stale_neighbour", "restart-speaker"]);
+});
+
+test("a routed vantage that is the first with a verdict names what the others are running into", () => {
+  const house = houseOf((config) => ({
+    ...config,
+    vantages: {
+      guest: { where: "vm", key_file: "a" },
+      desk: { where: "lan", key_file: "b" },
+      far: { where: "routed", key_file: "c" },
+    },
+  }));
+  const lost: Sight = { fails: { dns: "no_reply", upstream: "no_reply", https: "no_reply" } };
+  const routed = (sight?: Sight) =>
+    [...checksOf("resolver", sight), ...checksOf("proxy", sight)].filter((check) => check.check !== "neighbour");
+  const world = stage(house).facts();
+  for (let round = 0; round < 4; round++) world.rounds(1, {}, ["guest", "desk"]).observed("far", routed());
+  for (let round = 0; round < 2; round++) world.rounds(1, both(lost), ["guest", "desk"]).observed("far", routed(lost));
+  assert.equal(world.assess().cause, null);
+  world.pass(900).observed("far", routed(lost));
+  assert.equal(world.assess().cause, "not_forwarded", "the others have failed twice, and the right MAC answered them");
 });

@@ -173,6 +173,21 @@ test("only the LAN fails while the VM is fine: lan_path", () => {
   assert.equal(world.assess().cause, "lan_path");
 });
 
+test("one lost sample at the VM does not make the LAN's trouble everybody's", () => {
+  const world = calm();
+  const causes: (string | null)[] = [];
+  const alternate = (guest: Parameters<typeof both>[0]) => {
+    world.rounds(1, both(timeouts), ["desk"]);
+    causes.push(world.assess().cause);
+    world.rounds(1, both(guest), ["guest"]);
+    causes.push(world.assess().cause);
+  };
+  for (let round = 0; round < 3; round++) alternate({});
+  causes.length = 0;
+  for (const guest of [timeouts, {}, {}]) alternate(guest);
+  assert.deepEqual([...new Set(causes)], ["lan_path"]);
+});
+
 test("an uplink without carrier, with a vantage cut off, is lan_path and not the site's network", () => {
   const ports = [{ name: "eth0", carrier: false, hairpin: false, uplink: true }];
   const world = calm().facts({ ports }).pass(9_000);

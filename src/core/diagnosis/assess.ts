@@ -86,7 +86,7 @@ function stateOf(scene: Scene, finding: Finding | null): Assessment["state"] {
     return above ? "failing" : "degraded";
   }
   if (scene.eligible.length === 0) return "unknown";
-  if (scene.looks.some((look) => !look.good && look.checks.length > 0)) return "suspect";
+  if (scene.looks.some((look) => !look.good && !look.isPast && look.checks.length > 0)) return "suspect";
   return scene.looks.every((look) => look.verdict === "ok") ? "ok" : "unknown";
 }
 
@@ -145,9 +145,14 @@ function startOf(scene: Scene, cause: Cause): Step | null {
   if (own.by === "guard") return scene.facts !== null && !scene.facts.guard ? "ensure-link" : null;
   if (own.by !== "remedy") return null;
   if (cause === "not_announced" && announcedElsewhereHere(scene).length > 0) return null;
+  if (cause === "stale_neighbour") return isIpv6Concerned(scene) ? "restart-speaker" : own.from;
   if (cause !== "not_announced") return own.from;
   return scene.facts?.speaker.listening === false || onlyIpv6IsSilent(scene) ? "restart-speaker" : own.from;
 }
+
+/** Whether an IPv6 neighbour is stale or unanswered: there is no gratuitous ARP for it, and the announce step leaves it alone. */
+const isIpv6Concerned = (scene: Scene): boolean =>
+  scene.looks.some((look) => isIpv6(look.address) && (look.stale !== null || look.neighbourFailed));
 
 /**
  * A link that is made anew is answered on for IPv4 by the speaker's next scan, and for IPv6 not before its restart: it joins the groups

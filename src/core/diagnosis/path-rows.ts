@@ -7,8 +7,8 @@ import {
   contradicts,
   explainedUntil,
   failures,
+  isFine,
   isServedBeside,
-  isServedThroughout,
   type Look,
   type Scene,
   wasRefused,
@@ -23,7 +23,7 @@ export const lanPath: Row = (scene) => {
   const cut = scene.stood("uplink_down", FACT_STANDS);
   const cutSeen = cut && (bad.length > 0 || scene.silent.length > 0 || failed.length > 0);
   const vmFine = scene.looks.some(
-    (look) => look.vantage.where === "vm" && look.good && failed.some((bad) => contradicts(scene, look, bad)),
+    (look) => look.vantage.where === "vm" && failed.some((bad) => isFine(scene, look, bad)),
   );
   const lanFails =
     lan.some(fails) && bad.length === lan.length && vmFine && !failed.some((look) => look.vantage.where === "vm");
@@ -83,13 +83,26 @@ export const siteNetwork: Row = (scene) => {
 
 export const vmPath: Row = (scene) => {
   const failed = failedLooks(scene);
-  const isFine = (look: Look, bad: Look) =>
-    (look.good && contradicts(scene, look, bad)) || isServedThroughout(scene, look, bad);
-  const lanFine = scene.looks.some((look) => look.vantage.where === "lan" && failed.some((bad) => isFine(look, bad)));
+  const lanFine = scene.looks.some(
+    (look) => look.vantage.where === "lan" && failed.some((bad) => isFine(scene, look, bad)),
+  );
   return failed.length > 0 && lanFine && failed.every((look) => look.vantage.where === "vm")
     ? of("vm_path", failed, failed.map(say.failed))
     : null;
 };
+
+function isRightlyAnswered(scene: Scene, look: Look): boolean {
+  if (look.answers === null) return look.tableMac !== null && look.tableMac === scene.linkMac;
+  return look.answers.includes(scene.linkMac ?? "") || (scene.linkMac === null && look.answers.length > 0);
+}
+
+/** A vantage that cannot ask who-has runs into what one that can has just run into as well: there the right MAC answers. */
+function isLostBeside(scene: Scene, bad: Look): boolean {
+  if (bad.answers !== null || bad.tableMac !== null) return false;
+  return scene.looks.some(
+    (look) => look.address === bad.address && !look.good && !look.isPast && isRightlyAnswered(scene, look),
+  );
+}
 
 /** Looks whose checks fail only with time-outs although the right MAC answers. */
 export const notForwarded: Row = (scene) => {
@@ -98,14 +111,10 @@ export const notForwarded: Row = (scene) => {
     const bad = failures(look).filter(
       ({ check, sample }) => check.kind !== "neighbour" && sample.evidence.upstream !== true,
     );
-    const right =
-      look.answers !== null
-        ? look.answers.includes(scene.linkMac ?? "") || (scene.linkMac === null && look.answers.length > 0)
-        : look.tableMac !== null && look.tableMac === scene.linkMac;
     const timesOut: readonly FailureCode[] = ["no_reply", "unreachable"];
     const answering = look.checks.some((check) => check.kind !== "neighbour" && check.samples.at(-1)?.ok === true);
     return (
-      right &&
+      (isRightlyAnswered(scene, look) || isLostBeside(scene, look)) &&
       !answering &&
       !isServedBeside(scene, look) &&
       bad.length > 0 &&

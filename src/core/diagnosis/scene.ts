@@ -39,6 +39,8 @@ export interface Look {
   readonly tableMac: string | null;
   /** A former MAC of the link that this vantage held a moment ago while who-has answered rightly. */
   readonly stale: string | null;
+  /** Taken before something that the host found was over: that it was good says nothing of what is now. */
+  readonly isPast: boolean;
 }
 
 /** Everything that the table of causes looks at, prepared once per assessment. */
@@ -82,6 +84,7 @@ export function sceneOf(view: SiteView, house: House, group: Group, now: Millis,
           voidBefore,
           hold,
           explained: explainedUntil(view, group, vantage),
+          ended: endedAt(view, group),
         }),
       ),
     ),
@@ -114,6 +117,12 @@ const END_MARGIN: Millis = SECOND;
 /** The speaker looks at its links every 10 s (measured): until then nobody answers on a link that was made anew. */
 const SPEAKER_SCAN: Millis = 10 * SECOND;
 
+/** When the last of what the host found was over: what was good before it need not be so now. */
+function endedAt(view: SiteView, group: Group): Millis {
+  const host = group.host === null ? undefined : view.hosts[group.host.name];
+  return Math.max(Number.NEGATIVE_INFINITY, ...Object.values(host?.endedAt ?? {}));
+}
+
 /** What a vantage ran into before this time is explained by what the host found then, and says nothing of what is now. */
 export function explainedUntil(view: SiteView, group: Group, vantage: Vantage): Millis {
   const host = group.host === null ? undefined : view.hosts[group.host.name];
@@ -130,7 +139,7 @@ function lookOf(
   view: VantageView,
   { target, address }: { target: Target; address: string },
   facts: HostFacts | null,
-  time: { now: Millis; voidBefore: Millis; hold: Millis; explained: Millis },
+  time: { now: Millis; voidBefore: Millis; hold: Millis; explained: Millis; ended: Millis },
 ): Look {
   const own = (id: string) => target.addresses.length === 1 || id.endsWith(`@${address}`);
   const checks = checksOf(view, target.name).filter((check) => own(check.id));
@@ -150,13 +159,15 @@ function lookOf(
     seen.at > time.voidBefore &&
     time.now - seen.at <= time.hold &&
     (facts?.former_macs ?? []).includes(seen.mac);
+  const isPast = view.at !== null && view.at <= time.ended;
+  const verdict = worstVerdict(judged);
   return {
     vantage,
     view,
     target,
     address,
-    verdict: worstVerdict(judged),
-    good: areGood(checks),
+    verdict: isPast && verdict === "ok" ? "unknown" : verdict,
+    good: !isPast && areGood(checks),
     neighbour,
     neighbourFailed: neighbourCheck !== undefined && verdictOf(neighbourCheck.samples) === "failed",
     checks: judged,
@@ -166,6 +177,7 @@ function lookOf(
         : null,
     tableMac: neighbour?.evidence.mac ?? null,
     stale: isStale ? seen.mac : null,
+    isPast,
   };
 }
 
@@ -211,6 +223,10 @@ export function contradicts(scene: Scene, good: Look, bad: Look): boolean {
   return !turned || (bad.view.at !== null && bad.view.at > since + RECOVERY);
 }
 
+/** Whether one look shows an address to be fine while another fails at it: it contradicts that, or was served all through but for a slip. */
+export const isFine = (scene: Scene, look: Look, bad: Look): boolean =>
+  (look.good && contradicts(scene, look, bad)) || isServedThroughout(scene, look, bad);
+
 /** Samples of each check that are looked at, and how many of them may have failed, for a look to be fine but for one slip. */
 const [SLIP_OF, SLIPS_MAX, SERVED_MIN] = [3, 1, 2] as const;
 
@@ -218,7 +234,7 @@ const [SLIP_OF, SLIPS_MAX, SERVED_MIN] = [3, 1, 2] as const;
  * Whether an address is served at one vantage all through the trouble of another, but for one lost sample: a busy vantage loses one now
  * and then, and the difference between the two is not over for that.
  */
-export function isServedThroughout(scene: Scene, look: Look, bad: Look): boolean {
+function isServedThroughout(scene: Scene, look: Look, bad: Look): boolean {
   if (look.target.name !== bad.target.name || look.address !== bad.address || look.verdict === "failed") return false;
   const from = (scene.troubleSince ?? Number.NEGATIVE_INFINITY) + HEARD_MARGIN;
   return (
