@@ -243,7 +243,9 @@ export class Director {
     if (!next) return true;
     if (this.#extras.doctor) await this.bench.flushNeighbours();
     for (const heard of this.#heard.values()) heard.rounds = 0;
-    const isGreen = this.#isQuiet ? await this.green(1) : await this.#startAnew();
+    let isGreen = this.#isQuiet ? await this.green(1) : await this.#startAnew();
+    // What was left of the fault may have been healed in that time: a speaker that is still deaf for IPv6 on a link made anew.
+    if (isGreen && !this.#isQuiet) isGreen = await this.#startAnew();
     this.say("the house is put right again");
     return isGreen;
   }
