@@ -62,4 +62,6 @@ export interface Assessment {
   readonly linkRight: boolean | null;
   /** Some voter has not been heard since the trouble began: what it says may still change the cause. */
   readonly undecided: boolean;
+  /** Some voter's last look was before the end of what explains it: it must look again, whatever its schedule says. */
+  readonly outdated: boolean;
 }

@@ -123,9 +123,8 @@ function assessed(before: GroupState, assessment: Assessment, host: HostGate, po
   state = endGrace(state, assessment, policy, now);
   if (state.maintenance !== null && now.mono >= state.maintenance.until)
     take(resume(state, policy, now, "Its time is over."));
-  const awaitsLooks =
-    assessment.state === "suspect" || (assessment.state === "unknown" && assessment.voters.length > 0);
-  if (awaitsLooks && before.phase === "ok") effects.push({ kind: "hurry", rounds: 3 });
+  if (assessment.outdated || (assessment.state === "suspect" && before.phase === "ok"))
+    effects.push({ kind: "hurry", rounds: 3 });
   if (state.flight !== null) take(fly(state, assessment, policy, now));
   take(follow(state, assessment, policy, now));
   if (state.incident !== null && state.flight === null)

@@ -125,3 +125,18 @@ test("a routed vantage that is the first with a verdict names what the others ar
   world.pass(900).observed("far", routed(lost));
   assert.equal(world.assess().cause, "not_forwarded", "the others have failed twice, and the right MAC answered them");
 });
+
+test("who failed while the speaker looked for its new link is asked to look again as soon as that says something", () => {
+  const link = { ...factsOf().link, ifindex: 9 };
+  const world = calm().facts({ link });
+  const { mono } = world.now;
+  world.rounds(4, both({ answers: [], table: LINK_MAC }));
+  assert.equal(world.assess().outdated, false, "the speaker has its time");
+  world.pass(mono + 11_000 - world.now.mono).facts({ link });
+  assert.deepEqual([world.assess().cause, world.assess().outdated], [null, true]);
+  world
+    .rounds(3, both({ answers: [], table: LINK_MAC }))
+    .pass(3_000)
+    .facts({ link });
+  assert.deepEqual([world.assess().outdated, world.assess().cause], [false, "not_announced"]);
+});

@@ -55,6 +55,7 @@ export function assess(view: SiteView, house: House, group: Group, now: Instant,
     siteWide: cause === "site_network",
     linkRight: linkRight(scene),
     undecided: scene.looks.some((look) => look.verdict !== "failed" && !isAware(scene, look)),
+    outdated: scene.looks.some((look) => look.isDue),
   };
 }
 

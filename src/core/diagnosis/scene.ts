@@ -41,6 +41,8 @@ export interface Look {
   readonly stale: string | null;
   /** Taken before something that the host found was over: that it was good says nothing of what is now. */
   readonly isPast: boolean;
+  /** It is from before the end of what explains it, which was a moment ago, and has not been taken again. */
+  readonly isDue: boolean;
 }
 
 /** Everything that the table of causes looks at, prepared once per assessment. */
@@ -114,6 +116,8 @@ const EXPLAINS_ALL = ["parent_missing", "parent_down", "link_missing", "link_dow
 const EXPLAINS_LAN = ["uplink_down"] as const;
 /** A round that began so soon after the end may still have met what was before. */
 const END_MARGIN: Millis = SECOND;
+/** For so long a vantage is asked to look again: one that does not hear it comes by its schedule. */
+const ASKED_AGAIN: Millis = 10 * SECOND;
 /** The speaker looks at its links every 10 s (measured): until then nobody answers on a link that was made anew. */
 const SPEAKER_SCAN: Millis = 10 * SECOND;
 
@@ -161,13 +165,15 @@ function lookOf(
     (facts?.former_macs ?? []).includes(seen.mac);
   const isPast = view.at !== null && view.at <= time.ended;
   const verdict = worstVerdict(judged);
+  const isGood = areGood(checks);
+  const isJustOver = (at: Millis) => time.now >= at && time.now - at <= ASKED_AGAIN;
   return {
     vantage,
     view,
     target,
     address,
     verdict: isPast && verdict === "ok" ? "unknown" : verdict,
-    good: !isPast && areGood(checks),
+    good: !isPast && isGood,
     neighbour,
     neighbourFailed: neighbourCheck !== undefined && verdictOf(neighbourCheck.samples) === "failed",
     checks: judged,
@@ -178,6 +184,9 @@ function lookOf(
     tableMac: neighbour?.evidence.mac ?? null,
     stale: isStale ? seen.mac : null,
     isPast,
+    isDue:
+      (isPast && isJustOver(time.ended)) ||
+      (!isGood && view.at !== null && view.at < time.explained && isJustOver(time.explained)),
   };
 }
 
