@@ -140,3 +140,16 @@ test("who failed while the speaker looked for its new link is asked to look agai
     .facts({ link });
   assert.deepEqual([world.assess().outdated, world.assess().cause], [false, "not_announced"]);
 });
+
+test("who is served again while the other has not been heard since accuses no path", () => {
+  for (const [first, second] of [
+    ["guest", "desk"],
+    ["desk", "guest"],
+  ] as const) {
+    const world = calm();
+    for (let round = 0; round < 4; round++) world.rounds(1, both(silent), [second]).rounds(1, both(silent), [first]);
+    assert.equal(world.assess().cause, "not_announced");
+    const causes = [1, 2, 3].map(() => world.rounds(1, {}, [first]).assess().cause);
+    assert.deepEqual([...new Set(causes)], ["not_announced"], `${first} recovers first`);
+  }
+});

@@ -246,12 +246,16 @@ const [SLIP_OF, SLIPS_MAX, SERVED_MIN] = [3, 1, 2] as const;
 function isServedThroughout(scene: Scene, look: Look, bad: Look): boolean {
   if (look.target.name !== bad.target.name || look.address !== bad.address || look.verdict === "failed") return false;
   const from = (scene.troubleSince ?? Number.NEGATIVE_INFINITY) + HEARD_MARGIN;
+  // One that failed as well at first has recovered, and the other need not know yet that the trouble is over.
+  const since = goodSince(look.checks);
+  const knows = since !== null && bad.view.at !== null && bad.view.at > since + RECOVERY;
   return (
     look.checks.length > 0 &&
     look.checks.every((check) => {
-      const late = check.samples.filter((sample) => sample.at > from).slice(-SLIP_OF);
-      const served = late.filter((sample) => sample.ok).length;
-      return served >= SERVED_MIN && late.length - served <= SLIPS_MAX;
+      const late = check.samples.filter((sample) => sample.at > from);
+      const last = late.slice(-SLIP_OF);
+      const served = last.filter((sample) => sample.ok).length;
+      return served >= SERVED_MIN && last.length - served <= SLIPS_MAX && (late[0]?.ok === true || knows);
     })
   );
 }
