@@ -1,6 +1,7 @@
 import type { Vantage } from "../config/house.ts";
 import type { FailureCode } from "../failure.ts";
 import { isFresh } from "../history.ts";
+import { type Millis, SECOND } from "../units.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
 import { FACT_STANDS } from "./link-rows.ts";
 import {
@@ -96,14 +97,6 @@ function isRightlyAnswered(scene: Scene, look: Look): boolean {
   return look.answers.includes(scene.linkMac ?? "") || (scene.linkMac === null && look.answers.length > 0);
 }
 
-/** A vantage that cannot ask who-has runs into what one that can has just run into as well: there the right MAC answers. */
-function isLostBeside(scene: Scene, bad: Look): boolean {
-  if (bad.answers !== null || bad.tableMac !== null) return false;
-  return scene.looks.some(
-    (look) => look.address === bad.address && !look.good && !look.isPast && isRightlyAnswered(scene, look),
-  );
-}
-
 /** Looks whose checks fail only with time-outs although the right MAC answers. */
 export const notForwarded: Row = (scene) => {
   const failed = failedLooks(scene);
@@ -114,7 +107,7 @@ export const notForwarded: Row = (scene) => {
     const timesOut: readonly FailureCode[] = ["no_reply", "unreachable"];
     const answering = look.checks.some((check) => check.kind !== "neighbour" && check.samples.at(-1)?.ok === true);
     return (
-      (isRightlyAnswered(scene, look) || isLostBeside(scene, look)) &&
+      isRightlyAnswered(scene, look) &&
       !answering &&
       !isServedBeside(scene, look) &&
       bad.length > 0 &&
@@ -135,7 +128,27 @@ export const disputed: Row = (scene) => {
     : null;
 };
 
+/** Vantages come to their verdicts within this time of each other: quick rounds follow a failed one, and a round takes up to 12 s. */
+const VERDICTS_TAKE: Millis = 15 * SECOND;
+
+/**
+ * Whether one that can ask who-has is about to say what only others, which cannot, have a verdict of: it runs into something at the same
+ * address as well, and sees which hop it is.
+ */
+function isAboutToBeNamed(scene: Scene, failed: readonly Look[]): boolean {
+  if (scene.troubleSince === null || scene.now - scene.troubleSince > VERDICTS_TAKE) return false;
+  return failed.every(
+    (bad) =>
+      bad.answers === null &&
+      scene.looks.some(
+        (look) => look.address === bad.address && look.answers !== null && look.verdict === "unknown" && !look.good,
+      ),
+  );
+}
+
 export const unclassified: Row = (scene) => {
   const failed = failedLooks(scene);
-  return failed.length > 0 ? of("unclassified", failed, failed.map(say.failed)) : null;
+  return failed.length > 0 && !isAboutToBeNamed(scene, failed)
+    ? of("unclassified", failed, failed.map(say.failed))
+    : null;
 };
