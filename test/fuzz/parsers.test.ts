@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { parseJoinToken } from "../../src/cli/vantage.ts";
 import { guestFacts } from "../../src/core/facts.ts";
 import { evidence } from "../../src/core/observation.ts";
+import { plain } from "../../src/core/text.ts";
 import { templateProblem } from "../../src/deliver/template.ts";
 import { parsePlan } from "../../src/engine/vantage-plan.ts";
 import { parseAddress } from "../../src/hooks/network.ts";
@@ -58,6 +59,17 @@ test("whatever a DNS server answers, it is a reply or a reason, in bounded time 
     const reply = bounded(() => parseReply(message, type, "auth.example.lan"));
     if (typeof reply === "string") assert.ok(reply.length < 300, "a reason is a line");
     else assert.ok(JSON.stringify(reply).length < 400_000, "what is kept is bounded");
+  });
+});
+
+test("text that was made plain is well-formed, within its bound, and stays as it is when made plain again", async (t) => {
+  const awkward = fc.constantFrom("a", "\u0000", "𐀀", "\ud800", "\udc00", "\u202e");
+  const texts = fc.oneof(fc.string({ maxLength: 80, unit: "binary" }), fc.string({ maxLength: 80, unit: awkward }));
+  const inputs = fc.tuple(texts, fc.integer({ min: 1, max: 64 }));
+  await hold(t, inputs, ([text, max]) => {
+    const once = plain(text, max);
+    assert.ok(once.isWellFormed() && once.length <= max, JSON.stringify(once));
+    assert.equal(plain(once, max), once);
   });
 });
 

@@ -186,6 +186,7 @@ test("without the right to ask, the table alone decides, and no answers are clai
 test("text of the network becomes visible escapes, and never more than the limit", () => {
   assert.equal(plain("a\u001b[31m\r\nb\u202ec"), "a\\u001b[31m\\u000d\\u000ab\\u202ec");
   assert.ok(plain("\u0000".repeat(1_000)).length <= 512);
+  assert.equal(plain("\u0000ab𐀀cd", 10), "\\u0000ab…", "a pair is not cut in two");
 });
 
 test("ndisc6: every MAC once, silence is no finding of its own, and the missing right by its name", () => {
