@@ -196,6 +196,15 @@ test("an address that failed before, for whatever reason, is not what a repair m
   assert.equal(show.state.breaker.open, false);
 });
 
+test("when what the host had found is over, every vantage is asked to look at once", () => {
+  const gone = { link: { ...factsOf().link, exists: false, up: null } };
+  const show = theatre().run(10, {}, gone, 1_000);
+  show.effects.length = 0;
+  show.run(1, {}, {}, 1_000);
+  assert.equal(show.effects[0]?.kind, "hurry");
+  assert.notEqual(show.state.incident, null, "and the incident is not over before they have");
+});
+
 test("what the host alone has found confirms nothing: from the first vote on it counts", () => {
   const gone = {
     parent: { exists: false, up: null, mac: null },

@@ -71,10 +71,11 @@ test("what was good before the host's finding was over does not say that all is 
   const world = calm().facts({ link: gone }).pass(3_000).facts({ link: gone });
   assert.equal(world.assess().cause, "link_missing");
   world.pass(1_000).facts();
-  const { state, cause, good } = world.assess();
-  assert.deepEqual([state, cause, good], ["unknown", null, []], "nobody has looked since");
+  const { state, cause, good, outdated } = world.assess();
+  assert.deepEqual([state, cause, good, outdated], ["unknown", null, [], true], "nobody has looked since");
   assert.equal(world.pass(500).round("guest", {}).assess().state, "unknown", "one vantage has not looked yet");
-  assert.equal(world.round("desk", {}).assess().state, "ok");
+  const after = world.round("desk", {}).assess();
+  assert.deepEqual([after.state, after.outdated], ["ok", false]);
 });
 
 test("a stale IPv6 neighbour begins with the speaker's restart: nothing is announced for IPv6", () => {
