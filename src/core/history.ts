@@ -208,17 +208,21 @@ function findings(facts: HostFacts, declared: LinkConfig | null): string[] {
   return found;
 }
 
+/** What was heard from the host of a group; undefined where none is configured. */
+export const hostOf = (view: SiteView, group: Group): HostView | undefined =>
+  group.host === null ? undefined : view.hosts[group.host.name];
+
 /** The host's facts while they are fresh; null when it has none or has fallen silent. */
 export function freshFacts(view: SiteView, group: Group, now: Millis): HostFacts | null {
-  const host = group.host === null ? undefined : view.hosts[group.host.name];
+  const host = hostOf(view, group);
   if (host === undefined || host.facts === null || host.at === null) return null;
   return now - host.at > HOST_STALE ? null : host.facts;
 }
 
 /** Whether a finding has stood for at least so long, by facts that are still fresh. */
 export function hasStood(view: SiteView, group: Group, finding: string, forMillis: Millis, now: Millis): boolean {
-  if (freshFacts(view, group, now) === null || group.host === null) return false;
-  const since = view.hosts[group.host.name]?.standing[finding];
+  if (freshFacts(view, group, now) === null) return false;
+  const since = hostOf(view, group)?.standing[finding];
   return since !== undefined && now - since >= forMillis;
 }
 

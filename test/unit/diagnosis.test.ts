@@ -131,21 +131,21 @@ test("only the VM fails while the LAN has looked since: vm_path, told and not he
   assert.deepEqual([seen.cause, seen.from], ["vm_path", null]);
 });
 
-test("one lost sample on the LAN does not make the VM's trouble everybody's", () => {
+/** One vantage fails all the time, the other has what it is given: what is said after each of their rounds. */
+function whileFails(failing: string, other: string) {
   const world = calm();
-  const causes: (string | null)[] = [];
-  const alternate = (desk: Parameters<typeof both>[0]) => {
-    world.rounds(1, both(timeouts), ["guest"]);
-    causes.push(world.assess().cause);
-    world.rounds(1, both(desk), ["desk"]);
-    causes.push(world.assess().cause);
-  };
+  const alternate = (sight: Sight) =>
+    [[failing, timeouts] as const, [other, sight] as const].map(
+      ([vantage, seen]) => world.rounds(1, both(seen), [vantage]).assess().cause,
+    );
   for (let round = 0; round < 3; round++) alternate({});
-  causes.length = 0;
-  for (const desk of [timeouts, {}, {}]) alternate(desk);
-  assert.deepEqual([...new Set(causes)], ["vm_path"]);
-  for (let round = 0; round < 3; round++) alternate(timeouts);
-  assert.equal(causes.at(-1), "not_forwarded", "when it fails for good, it does");
+  return (sights: readonly Sight[]) => sights.flatMap(alternate);
+}
+
+test("one lost sample on the LAN does not make the VM's trouble everybody's", () => {
+  const causes = whileFails("guest", "desk");
+  assert.deepEqual([...new Set(causes([timeouts, {}, {}]))], ["vm_path"]);
+  assert.equal(causes([timeouts, timeouts, timeouts]).at(-1), "not_forwarded", "when it fails for good, it does");
 });
 
 test("a VM that fails alone is told by the way libvirt plugs it in, where its files say it", () => {
@@ -174,18 +174,7 @@ test("only the LAN fails while the VM is fine: lan_path", () => {
 });
 
 test("one lost sample at the VM does not make the LAN's trouble everybody's", () => {
-  const world = calm();
-  const causes: (string | null)[] = [];
-  const alternate = (guest: Parameters<typeof both>[0]) => {
-    world.rounds(1, both(timeouts), ["desk"]);
-    causes.push(world.assess().cause);
-    world.rounds(1, both(guest), ["guest"]);
-    causes.push(world.assess().cause);
-  };
-  for (let round = 0; round < 3; round++) alternate({});
-  causes.length = 0;
-  for (const guest of [timeouts, {}, {}]) alternate(guest);
-  assert.deepEqual([...new Set(causes)], ["lan_path"]);
+  assert.deepEqual([...new Set(whileFails("desk", "guest")([timeouts, {}, {}]))], ["lan_path"]);
 });
 
 test("an uplink without carrier, with a vantage cut off, is lan_path and not the site's network", () => {

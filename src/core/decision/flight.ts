@@ -2,6 +2,7 @@ import type { Assessment } from "../assessment.ts";
 import type { Decision, Effect, Flight, GroupState, Policy, StepTried } from "../group.ts";
 import type { RepairReport, RepairRequest } from "../repair.ts";
 import { type Instant, MINUTE, type Millis, SECOND, sayDuration } from "../units.ts";
+import { union } from "./incident.ts";
 import { countFailure, openBreaker } from "./ledger.ts";
 import { draft, healDraft, nameTargets, stepWords, timeOf } from "./wording.ts";
 
@@ -50,7 +51,7 @@ export function launch(
 /** Targets that failed already, for whatever reason: one whose failing the cause does not explain is not made worse by the repair. */
 function failedBefore({ targets, standings }: Assessment): readonly string[] {
   const failed = standings.filter((standing) => standing.verdict === "failed").map((standing) => standing.target);
-  return [...new Set([...targets, ...failed])];
+  return union(targets, failed);
 }
 
 function mark(

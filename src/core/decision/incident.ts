@@ -16,7 +16,8 @@ const ASK_AGAIN: readonly Millis[] = [HOUR, 4 * HOUR, DAY];
 
 const isTrouble = (assessment: Assessment): boolean =>
   assessment.state === "failing" || assessment.state === "degraded";
-const union = (a: readonly string[], b: readonly string[]): readonly string[] => [...new Set([...a, ...b])];
+/** Names of either list, each once. */
+export const union = (a: readonly string[], b: readonly string[]): readonly string[] => [...new Set([...a, ...b])];
 
 /** Opens, follows or closes the incident. The events that go with it are effects of the same decision. */
 export function follow(state: GroupState, assessment: Assessment, policy: Policy, now: Instant): Decision {

@@ -2,7 +2,7 @@ import { isIpv6 } from "../address.ts";
 import type { Assessment, Standing, Vote } from "../assessment.ts";
 import { type Cause, OWN } from "../cause.ts";
 import type { Group, House } from "../config/house.ts";
-import { isFresh, type SiteView } from "../history.ts";
+import { hostOf, isFresh, type SiteView } from "../history.ts";
 import type { Step } from "../repair.ts";
 import { type Instant, SECOND } from "../units.ts";
 import { isProved, targetVerdict, worstFailure } from "../verdict.ts";
@@ -135,7 +135,7 @@ function hostFact(scene: Scene, cause: Cause): string | null {
 
 /** A vantage that held a former MAC is believed when the host saw its link being made anew a moment ago, and not at other times (I9). */
 function remadeOfLate(scene: Scene): boolean {
-  const host = scene.group.host === null ? undefined : scene.view.hosts[scene.group.host.name];
+  const host = hostOf(scene.view, scene.group);
   return host?.remadeAt !== undefined && scene.facts !== null && scene.now - host.remadeAt <= scene.staleHold;
 }
 

@@ -1,4 +1,5 @@
 import type { AdvertisedFacts } from "../facts.ts";
+import { hostOf } from "../history.ts";
 import { SECOND } from "../units.ts";
 import { everything, failedLooks, of, type Row } from "./finding.ts";
 import { contradicts, failures, type Look, type Scene } from "./scene.ts";
@@ -166,7 +167,7 @@ export const staleNeighbour: Row = (scene) => {
  * says so, and nothing is waited for.
  */
 export function isSettling(scene: Scene): boolean {
-  const host = scene.group.host === null ? undefined : scene.view.hosts[scene.group.host.name];
+  const host = hostOf(scene.view, scene.group);
   // A hub that has just started does not know how old the link is; the host says nothing of a listener while it is young.
   const since = host?.remadeAt ?? (scene.facts?.speaker.listening === null ? host?.ifindexSince : undefined);
   if (since === undefined || scene.now - since > LISTENER_STANDS) return false;

@@ -5,6 +5,7 @@ import {
   type CheckHistory,
   freshFacts,
   hasStood,
+  hostOf,
   isFresh,
   type Sample,
   type SiteView,
@@ -123,13 +124,12 @@ const SPEAKER_SCAN: Millis = 10 * SECOND;
 
 /** When the last of what the host found was over: what was good before it need not be so now. */
 function endedAt(view: SiteView, group: Group): Millis {
-  const host = group.host === null ? undefined : view.hosts[group.host.name];
-  return Math.max(Number.NEGATIVE_INFINITY, ...Object.values(host?.endedAt ?? {}));
+  return Math.max(Number.NEGATIVE_INFINITY, ...Object.values(hostOf(view, group)?.endedAt ?? {}));
 }
 
 /** What a vantage ran into before this time is explained by what the host found then, and says nothing of what is now. */
 export function explainedUntil(view: SiteView, group: Group, vantage: Vantage): Millis {
-  const host = group.host === null ? undefined : view.hosts[group.host.name];
+  const host = hostOf(view, group);
   if (host === undefined) return Number.NEGATIVE_INFINITY;
   const findings = vantage.where === "vm" ? EXPLAINS_ALL : [...EXPLAINS_ALL, ...EXPLAINS_LAN];
   const ended = findings.flatMap((finding) => host.endedAt[finding] ?? []);
